@@ -42,6 +42,14 @@ def padding_from_lengths(lengths_B: Tensor, max_length: int) -> Tensor:
     return positions[None, :] >= lengths_B[:, None]
 
 
+def frame_padding(padding_BS: Tensor) -> Tensor:
+    """Turn a padding mask over samples (B, S) into one over frames (B, T): a frame needs valid samples only."""
+    lengths_B = (~padding_BS).sum(dim=1)
+    for kernel, stride in zip(CONV_KERNELS, CONV_STRIDES, strict=True):
+        lengths_B = ((lengths_B - kernel) // stride + 1).clamp_min(0)
+    return padding_from_lengths(lengths_B, num_frames(padding_BS.size(1)))
+
+
 @dataclass(frozen=True)
 class PretrainBatch:
     """One micro-batch of pre-training.

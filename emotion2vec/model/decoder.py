@@ -1,0 +1,64 @@
+"""From visible frames to predictions of the masked ones.
+
+In: encoder output of visible frames (R, V, D). Out: predictions at masked frames (N, D), N = masked frames of all rows.
+Paper: Section 4.1 (data2vec 2.0: masked parts are complemented with Gaussian noise, then a 4-layer CNN).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emotion2vec.model.masking import gather_frames, visible_first
+
+
+def restore_frames(visible_RVD: Tensor, masked_RT: Tensor, noise_std: float) -> Tensor:
+    """Put visible frames back at their places and Gaussian noise at the masked ones: (R, T, D).
+
+    Args:
+        visible_RVD: Visible frames in order, (R, V, D).
+        masked_RT: True where a frame is masked, (R, T), V False in each row.
+        noise_std: Standard deviation of the noise.
+    """
+    rows, num_visible, dim = visible_RVD.shape
+    noise_RMD = visible_RVD.new_empty(rows, masked_RT.size(1) - num_visible, dim)
+    noise_RMD.normal_(0.0, noise_std)
+    places_RT = visible_first(masked_RT).argsort(dim=1)
+    return gather_frames(torch.cat([visible_RVD, noise_RMD], dim=1), places_RT)
+
+
+class ConvDecoder(nn.Module):
+    """Grouped convolutions with layer norm (no weights), GELU and residual sums; then a linear projection."""
+
+    def __init__(
+        self, dim: int, *, decoder_dim: int, num_layers: int, kernel: int, groups: int, input_dropout: float
+    ) -> None:
+        super().__init__()
+        in_dims = [dim] + [decoder_dim] * (num_layers - 1)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(in_dim, decoder_dim, kernel, padding=kernel // 2, groups=groups)
+            for in_dim in in_dims
+        )
+        self.proj = nn.Linear(decoder_dim, dim)
+        self.input_dropout = nn.Dropout(input_dropout)
+
+    def forward(self, visible_RVD: Tensor, masked_RT: Tensor, *, noise_std: float) -> Tensor:
+        """Predict the masked frames of all rows, row by row: (N, D).
+
+        DEVIATION: the released code drops out the encoder's output in place, so its utterance prediction is dropped
+        out too; here dropout touches the decoder's input only.
+
+        Args:
+            visible_RVD: Encoder's output at visible frames, (R, V, D).
+            masked_RT: True where a frame is masked, (R, T).
+            noise_std: Standard deviation of the noise at masked frames.
+        """
+        frames_RTD = restore_frames(self.input_dropout(visible_RVD), masked_RT, noise_std)
+        hidden_RDT = frames_RTD.transpose(1, 2)
+        for conv in self.convs:
+            output_RDT = conv(hidden_RDT)[..., : masked_RT.size(1)]
+            normed_RTD = F.layer_norm(output_RDT.transpose(1, 2), output_RDT.shape[1:2])
+            output_RDT = F.gelu(normed_RTD.transpose(1, 2))
+            same_width = output_RDT.size(1) == hidden_RDT.size(1)
+            hidden_RDT = output_RDT + hidden_RDT if same_width else output_RDT
+        # (R, D', T) -> (N, D'): only masked frames enter the loss, so only they are projected
+        return self.proj(hidden_RDT.transpose(1, 2)[masked_RT])

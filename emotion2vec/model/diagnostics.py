@@ -1,0 +1,94 @@
+"""Signs of collapse: figures of spread, and the limits below which a run is stopped or warned about.
+
+In: predictions and targets of a batch. Out: scalars for the log; `CollapseError`.
+`target_var` and `pred_var` are data2vec's figures of the same names (standard deviations, in fact);
+`utterance_target_var` is a variance and has no counterpart there.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from emotion2vec.errors import CollapseError
+from emotion2vec.model.config import ModelConfig
+
+logger = logging.getLogger(__name__)
+
+WARN_EVERY = 1000  # updates between two warnings about the utterance target
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Spread of one micro-batch, each a scalar tensor.
+
+    Attributes:
+        target_var: Standard deviation of the frame targets over masked frames, averaged over channels.
+        pred_var: The same of the student's predictions.
+        utterance_target_var: Variance of the utterance target over the batch, averaged over channels;
+            NaN for a batch of one.
+        masked_share: Masked frames / all frames.
+    """
+
+    target_var: Tensor
+    pred_var: Tensor
+    utterance_target_var: Tensor
+    masked_share: Tensor
+
+
+@torch.no_grad()
+def channel_std(values_ND: Tensor) -> Tensor:
+    """Return the mean over channels of sqrt(variance over rows + 1e-6), a scalar (data2vec's `compute_var`)."""
+    values_ND = values_ND.to(torch.promote_types(values_ND.dtype, torch.float32))
+    return (values_ND.var(dim=0) + 1e-6).sqrt().mean()
+
+
+@torch.no_grad()
+def batch_variance(values_BD: Tensor) -> Tensor:
+    """Return the mean over channels of the variance over the batch, a scalar; NaN for a batch of one."""
+    if values_BD.size(0) < 2:
+        return values_BD.new_full((), math.nan)
+    return values_BD.var(dim=0).mean()
+
+
+class CollapseMonitor:
+    """Compares the figures of spread with the config's limits."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+        self._next_warning = 0
+
+    def check(self, figures: dict[str, float], *, update: int) -> None:
+        """Stop or warn when a figure is below its limit.
+
+        Args:
+            figures: `target_var`, `pred_var`, `utterance_target_var`, averaged over an effective batch.
+            update: Number of updates made so far.
+
+        Raises:
+            CollapseError: Targets or predictions no longer vary, after `collapse_check_after` updates.
+        """
+        limits = {"target_var": self.config.min_target_var, "pred_var": self.config.min_pred_var}
+        for name, limit in limits.items():
+            value = figures.get(name, math.nan)
+            if self.config.frame_loss_weight and update > self.config.collapse_check_after and value < limit:
+                raise CollapseError(
+                    f"pre-training has collapsed at update {update}: {name}={value:.4g} is below its limit "
+                    f"{limit:g}; try a lower learning rate, a longer warm-up, a larger batch or an initial model "
+                    f"(model.init_from), or lower model.min_{name} if this is expected"
+                )
+        self._warn_degenerate_utterance_target(figures.get("utterance_target_var", math.nan), update)
+
+    def _warn_degenerate_utterance_target(self, value: float, update: int) -> None:
+        limit = self.config.min_utterance_target_var
+        if not self.config.utterance_loss_weight or not value < limit or update < self._next_warning:
+            return
+        self._next_warning = update + WARN_EVERY
+        logger.warning(
+            "the utterance target is degenerate at update %d: utterance_target_var=%.3g is below %g, so every "
+            "utterance has the same target and the utterance loss teaches nothing; "
+            "utterance_target_norm=%s (`instance` makes the target zero by construction: use `layer`)",
+            update, value, limit, self.config.utterance_target_norm,
+        )  # fmt: skip
