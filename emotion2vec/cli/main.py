@@ -7,10 +7,11 @@ The scripts in `scripts/` call `main` with the command's name in front.
 import argparse
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from emotion2vec import __version__
 from emotion2vec.errors import Emotion2VecError
 
 # command -> module; imported only when used, so that `--help` needs neither torch nor hydra
@@ -33,9 +34,7 @@ def build_parser(command: str, prog: str | None = None) -> argparse.ArgumentPars
         description=module.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--debug", action="store_true", help="show the traceback of an error"
-    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
@@ -59,11 +58,20 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> in
     except (Emotion2VecError, OSError) as error:
         if parsed.debug:
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {_as_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130
+
+
+def _as_sentence(error: Exception) -> str:
+    """Put an error's message on one line; for the system's errors `FILE: reason` without the number."""
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error)
+    return " ".join(text.split())
 
 
 def _list_commands() -> str:
@@ -71,7 +79,10 @@ def _list_commands() -> str:
         f"  {name:<11}{importlib.import_module(module).HELP}" for name, module in COMMANDS.items()
     ]
     return "\n".join(
-        ["usage: emotion2vec COMMAND [ARGUMENTS]   (emotion2vec COMMAND --help explains one)", *rows]
+        [
+            "usage: emotion2vec COMMAND [ARGUMENTS]   (emotion2vec COMMAND --help explains one)",
+            *rows,
+        ]
     )
 
 
@@ -87,8 +98,14 @@ def main(arguments: Sequence[str] | None = None, *, prog: str | None = None) -> 
         print(_list_commands())
         return 0 if given else 2
     command, *rest = given
+    if command == "--version":
+        print(f"emotion2vec {__version__}")
+        return 0
     if command not in COMMANDS:
-        print(f"error: unknown command {command!r}; expected one of {sorted(COMMANDS)}", file=sys.stderr)
+        print(
+            f"error: unknown command {command!r}; expected one of {sorted(COMMANDS)}",
+            file=sys.stderr,
+        )
         return 2
     return run_command(build_parser(command, prog), rest)
 
@@ -100,4 +117,4 @@ def console_main() -> None:
 
 def script_main(command: str) -> None:
     """Entry of the files in `scripts/`: run one command and exit."""
-    sys.exit(main([command, *sys.argv[1:]], prog=os.path.basename(sys.argv[0])))
+    sys.exit(main([command, *sys.argv[1:]], prog=Path(sys.argv[0]).name))
