@@ -1,0 +1,71 @@
+"""Turn speech into features: a checkpoint or baseline, a manifest or audio files, a feature store.
+
+Writes OUT/<split>.npy (float32, all utterances one after the other), .lengths (rows of each), .emo (id and label)
+and .json (ids, checkpoint, settings). A run that stopped continues where it stopped. Files that cannot be used are
+named, skipped and listed in the .json; the exit status is then 1.
+"""
+
+import argparse
+from pathlib import Path
+
+HELP = "checkpoint + manifest or audio files -> feature store"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument(
+        "--checkpoint",
+        required=True,
+        metavar="CKPT",
+        help="checkpoint file or folder; or a baseline: logmel, untrained:PATH (PATH's architecture, fresh weights)",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--manifest", type=Path, metavar="FILE.tsv", help="one split of a manifest folder")
+    source.add_argument("--audio", nargs="+", metavar="FILE", help="audio files; the store's split is named 'all'")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the feature store")
+    parser.add_argument("--granularity", choices=("frame", "utterance"), default="frame",
+                        help="a vector every 20 ms, or one for the utterance (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--layers", default="last", metavar="last|all|last4|N,N",
+                        help="the last layer; all, stacked (0 is the first layer's input); the mean of the last "
+                        "four; or these numbers (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--utterance-from", choices=("frames", "tokens", "both"), default="frames",
+                        help="with --granularity utterance: mean of the frames, mean of the utterance tokens' "
+                        "outputs, or both one after the other (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
+                        help="precision of the computation; the store is float32 (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--batch-seconds", type=float, default=60.0, metavar="S",
+                        help="padded audio in a batch, at most; does not change the result (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace a store of other settings")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Extract; returns the exit status.
+
+    Raises:
+        Emotion2VecError: Wrong settings, checkpoint or manifest; or files were skipped (the store is complete then).
+    """
+    from emotion2vec.data.manifest import read_card, read_manifest
+    from emotion2vec.features.pipeline import extract_manifest, manifest_of_files
+    from emotion2vec.features.settings import ExtractionSettings, LayerSelection
+    from emotion2vec.features.upstreams import load_upstream
+
+    settings = ExtractionSettings(
+        granularity=arguments.granularity,
+        layers=LayerSelection(arguments.layers),
+        utterance_from=arguments.utterance_from,
+        batch_seconds=arguments.batch_seconds,
+    )
+    # the manifest first: a wrong path is found in a moment, a large checkpoint is not
+    if arguments.manifest is not None:
+        manifest, card = read_manifest(arguments.manifest), read_card(arguments.manifest.parent)
+    else:
+        manifest, card = manifest_of_files(arguments.audio), {}
+    upstream = load_upstream(arguments.checkpoint, device=arguments.device, dtype=arguments.dtype)
+    report = extract_manifest(
+        upstream, manifest, arguments.out, settings=settings, card=card, overwrite=arguments.overwrite
+    )
+    kept = report.num_utterances - len(report.skipped)
+    print(f"{arguments.out}: {kept} of {report.num_utterances} utterances, features of {upstream.name}")
+    report.raise_if_skipped()
+    return 0

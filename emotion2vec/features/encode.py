@@ -1,0 +1,147 @@
+"""Waveforms -> features: normalise, pad, encode, pick layers, pool.
+
+In: waveforms (S,) of any lengths and an `Upstream`. Out: arrays for `store_writer.py` or the Python API. An
+utterance's features depend neither on the batch nor on padding; long audio is encoded in overlapping windows.
+B utterances, S samples, T frames, U utterance tokens, L layers, D width.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emotion2vec.errors import AudioError, ConfigError
+from emotion2vec.features.settings import ExtractionSettings
+from emotion2vec.features.upstreams import Upstream
+from emotion2vec.structs import CONV_STRIDES, MIN_SAMPLES, SAMPLES_PER_FRAME, num_frames, padding_from_lengths
+
+assert int(np.prod(CONV_STRIDES)) == SAMPLES_PER_FRAME
+
+# half a step of 16-bit audio: below this nothing was recorded
+_SILENT_RANGE = 0.5 / 2**15
+_NORM_EPS = 1e-5
+
+
+def check_settings(upstream: Upstream, settings: ExtractionSettings) -> None:
+    """Check that an upstream can give what is asked.
+
+    Raises:
+        ConfigError: It lacks the layers or has no utterance tokens.
+    """
+    settings.layers.check(upstream.num_states, upstream.name)
+    wants_tokens = settings.granularity == "utterance" and settings.utterance_from != "frames"
+    if wants_tokens and upstream.num_tokens == 0:
+        raise ConfigError(
+            f"utterance_from={settings.utterance_from} needs utterance tokens, but {upstream.name} has none; use frames"
+        )
+
+
+def check_not_silent(waveform_S: Tensor, source: str) -> Tensor:
+    """Return the waveform (S,) if anything can be heard in it.
+
+    Raises:
+        AudioError: All samples are equal.
+    """
+    if float(waveform_S.max() - waveform_S.min()) <= _SILENT_RANGE:
+        raise AudioError(source, f"is silent: all of its {len(waveform_S)} samples are equal")
+    return waveform_S
+
+
+def encode_batch(
+    upstream: Upstream, waveforms: Sequence[Tensor], settings: ExtractionSettings
+) -> list[np.ndarray]:
+    """Encode utterances of similar length together.
+
+    Args:
+        upstream: The model.
+        waveforms: Speech at 16 kHz, each (S_i,), at least 400 samples.
+        settings: What to make of it; windows are not used here.
+
+    Returns:
+        For each utterance (T_i, D) or (T_i, L, D); with granularity `utterance` T_i is 1.
+    """
+    lengths_B = torch.tensor([len(waveform_S) for waveform_S in waveforms])
+    waveform_BS = torch.nn.utils.rnn.pad_sequence(
+        [_normalise(upstream, waveform_S) for waveform_S in waveforms], batch_first=True
+    )
+    padded = bool((lengths_B != lengths_B.max()).any())
+    padding_BS = padding_from_lengths(lengths_B, waveform_BS.shape[1]) if padded else None
+    frames_BT, tokens_BU = _encode(upstream, waveform_BS, padding_BS, settings)
+    results = []
+    for row, length in enumerate(lengths_B.tolist()):
+        frames_T = frames_BT[row, : num_frames(length)]
+        if settings.granularity == "utterance":
+            frames_T = _utterance_vector(frames_T.mean(dim=0), tokens_BU[row], settings)[None]
+        results.append(frames_T.cpu().numpy())
+    return results
+
+
+def encode_long(
+    upstream: Upstream, waveform_S: Tensor, settings: ExtractionSettings
+) -> Iterator[np.ndarray]:
+    """Encode long audio window by window, so that memory does not grow with its length.
+
+    Args:
+        upstream: The model.
+        waveform_S: Speech at 16 kHz, (S,); normalised as a whole.
+        settings: What to make of it, and the windows.
+
+    Yields:
+        Pieces (T_i, D) or (T_i, L, D) that together have exactly num_frames(S) rows; with granularity
+        `utterance` one piece of one row. Tokens of the windows are averaged by the frames they contribute.
+    """
+    mean, scale = _statistics(upstream, waveform_S)
+    total_frames = num_frames(len(waveform_S))
+    frame_sum: Tensor | None = None
+    token_sum: Tensor | None = None
+    for seen_start, start, end, seen_end in settings.window.windows(total_frames):
+        # frame t sees samples 320 t to 320 t + 399
+        stop = SAMPLES_PER_FRAME * (seen_end - 1) + MIN_SAMPLES
+        window_S = (waveform_S[SAMPLES_PER_FRAME * seen_start : stop] - mean) * scale
+        frames_BT, tokens_BU = _encode(upstream, window_S[None], None, settings)
+        frames_T = frames_BT[0, start - seen_start : end - seen_start]
+        if settings.granularity == "frame":
+            yield frames_T.cpu().numpy()
+            continue
+        window_frames, window_tokens = frames_T.double().sum(0), tokens_BU[0].double() * (end - start)
+        frame_sum = window_frames if frame_sum is None else frame_sum + window_frames
+        token_sum = window_tokens if token_sum is None else token_sum + window_tokens
+    if frame_sum is not None and token_sum is not None:
+        vector = _utterance_vector(frame_sum / total_frames, token_sum / total_frames, settings)
+        yield vector[None].float().cpu().numpy()
+
+
+def _normalise(upstream: Upstream, waveform_S: Tensor) -> Tensor:
+    """Normalise one utterance (S,) over its own samples, before any padding."""
+    mean, scale = _statistics(upstream, waveform_S)
+    return (waveform_S - mean) * scale
+
+
+def _statistics(upstream: Upstream, waveform_S: Tensor) -> tuple[float, float]:
+    """Compute what brings the waveform to zero mean and unit variance: (mean, factor)."""
+    if not upstream.normalises:
+        return 0.0, 1.0
+    mean = float(waveform_S.mean(dtype=torch.float64))
+    # in pieces: hours of audio in float64 would need four times their memory
+    squares = sum(float((piece.double() - mean).square().sum()) for piece in waveform_S.split(1 << 22))
+    return mean, float((squares / len(waveform_S) + _NORM_EPS) ** -0.5)
+
+
+def _encode(
+    upstream: Upstream, waveform_BS: Tensor, padding_BS: Tensor | None, settings: ExtractionSettings
+) -> tuple[Tensor, Tensor]:
+    """Encode and pick layers: frames (B, T, D) or (B, T, L, D), and tokens likewise with U in place of T."""
+    padding = None if padding_BS is None else padding_BS.to(upstream.device)
+    states = upstream.encode(waveform_BS.to(upstream.device), padding)
+    return settings.layers.select(states.layers), settings.layers.select(states.tokens)
+
+
+def _utterance_vector(mean_D: Tensor, tokens_U: Tensor, settings: ExtractionSettings) -> Tensor:
+    """Make an utterance's vector of its mean frame (D,) or (L, D) and its tokens (U, D) or (U, L, D)."""
+    if settings.utterance_from == "frames":
+        return mean_D
+    tokens_D = tokens_U.mean(dim=0)
+    if settings.utterance_from == "tokens":
+        return tokens_D
+    return torch.cat([mean_D, tokens_D], dim=-1)

@@ -1,0 +1,197 @@
+"""Manifest -> feature store: read, encode in batches of similar length, write.
+
+In: `Manifest` and an `Upstream`. Out: a complete feature store and the list of files that could not be used. A run
+that was stopped goes on after its last whole batch. Contract: design sections 4 and 7.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from emotion2vec.audio.io import audio_info, read_audio
+from emotion2vec.data.manifest import Manifest
+from emotion2vec.data.utterance import Utterance
+from emotion2vec.errors import AudioError, FeatureStoreError
+from emotion2vec.features.encode import check_not_silent, check_settings, encode_batch, encode_long
+from emotion2vec.features.settings import ExtractionSettings, plan_batches
+from emotion2vec.features.store import StoreSettings
+from emotion2vec.features.store_writer import Computed, FeatureStoreWriter, Skipped
+from emotion2vec.features.upstreams import Upstream
+from emotion2vec.progress import progress
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """What an extraction did.
+
+    Attributes:
+        directory: The store.
+        num_utterances: Utterances asked for.
+        skipped: (path, reason) of those left out.
+    """
+
+    directory: Path
+    num_utterances: int
+    skipped: tuple[tuple[str, str], ...]
+
+    def raise_if_skipped(self) -> None:
+        """Turn left-out utterances into an error, so that the exit status tells of them.
+
+        Raises:
+            FeatureStoreError: Some were left out; the store itself is complete.
+        """
+        if self.skipped:
+            path, reason = self.skipped[0]
+            raise FeatureStoreError(
+                f"{len(self.skipped)} of {self.num_utterances} utterances were skipped, e.g. {path}: {reason} "
+                f"(the rest is in {self.directory}; all are listed above and in the store's .json)"
+            )
+
+
+def extract_manifest(
+    upstream: Upstream,
+    manifest: Manifest,
+    directory: Path,
+    *,
+    settings: ExtractionSettings,
+    card: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> ExtractionReport:
+    """Extract the features of a manifest into a store.
+
+    Args:
+        upstream: The model.
+        manifest: What to read.
+        directory: Where the store goes.
+        settings: What to make of it.
+        card: The corpus' `corpus.json`.
+        overwrite: Replace what is there.
+
+    Raises:
+        ConfigError: The model cannot give what is asked.
+        FeatureStoreError: Another store is in the way, or no file could be used.
+    """
+    check_settings(upstream, settings)
+    writer = FeatureStoreWriter(
+        directory,
+        manifest=manifest,
+        settings=_store_settings(upstream, settings),
+        card=card,
+        overwrite=overwrite,
+    )
+    if writer.is_complete:
+        logger.info("%s: already complete, nothing to do", writer.paths.json)
+    for index, reason in sorted(writer.skipped.items()):
+        _warn(manifest.utterances[index], reason)
+    _extract_pending(upstream, manifest, writer, settings)
+    writer.finish()
+    skipped = tuple((manifest.utterances[i].path, why) for i, why in sorted(writer.skipped.items()))
+    return ExtractionReport(Path(directory), len(manifest.utterances), skipped)
+
+
+def manifest_of_files(paths: Sequence[Path | str], *, name: str = "all") -> Manifest:
+    """Make a manifest of audio files given one by one.
+
+    Args:
+        paths: Files; ids are the paths as given. A file whose header cannot be read keeps its place and is
+            reported when it is read.
+        name: Split name of the store.
+
+    Raises:
+        FeatureStoreError: A file is given twice.
+    """
+    names = [Path(path).as_posix() for path in paths]
+    repeated = sorted({path for path in names if names.count(path) > 1})
+    if repeated:
+        raise FeatureStoreError(f"{len(repeated)} files are given more than once, e.g. {repeated[:3]}")
+    return Manifest(name, Path(), tuple(Utterance(path, path, _header_samples(path)) for path in names))
+
+
+def _header_samples(path: str) -> int:
+    try:
+        return audio_info(path).num_samples_16k
+    except AudioError:
+        return 0  # reading it again will say why
+
+
+def _store_settings(upstream: Upstream, settings: ExtractionSettings) -> StoreSettings:
+    return StoreSettings(
+        name=upstream.name,
+        checkpoint=upstream.identity,
+        layers=settings.layers.name,
+        granularity=settings.granularity,
+        utterance_from=settings.utterance_from,
+        dtype=upstream.dtype,
+        frame_rate_hz=upstream.frame_rate_hz,
+    )
+
+
+def _extract_pending(
+    upstream: Upstream, manifest: Manifest, writer: FeatureStoreWriter, settings: ExtractionSettings
+) -> None:
+    """Go through the batches of which something is left to do."""
+    lengths = [utterance.num_samples for utterance in manifest.utterances]
+    # planned over the whole manifest: a resumed run forms the batches that an uninterrupted one forms
+    plan = plan_batches(lengths, settings.batch_samples)
+    batches = [[index for index in batch if not writer.is_done(index)] for batch in plan]
+    pending = [batch for batch in batches if batch]
+    loaded = progress(
+        _read_ahead(manifest, pending), description="extract", total=len(pending), unit="batch"
+    )
+    for batch in loaded:
+        skipped = [Skipped(index, speech.reason) for index, speech in batch if isinstance(speech, AudioError)]
+        for entry in skipped:
+            _warn(manifest.utterances[entry.index], entry.reason)
+        usable = [(index, speech) for index, speech in batch if not isinstance(speech, AudioError)]
+        writer.append([*_compute(upstream, usable, settings), *skipped])
+
+
+def _compute(
+    upstream: Upstream, batch: Sequence[tuple[int, Tensor]], settings: ExtractionSettings
+) -> Iterator[Computed]:
+    """Encode one batch; audio that is long, whatever the manifest says, goes through windows."""
+    short = [(index, speech) for index, speech in batch if not settings.window.is_long(len(speech))]
+    if short:
+        arrays = encode_batch(upstream, [speech for _, speech in short], settings)
+        for (index, _), array in zip(short, arrays, strict=True):
+            yield Computed(index, [array])
+    for index, speech in batch:
+        if settings.window.is_long(len(speech)):
+            yield Computed(index, encode_long(upstream, speech, settings))
+
+
+def _read_ahead(
+    manifest: Manifest, batches: Sequence[Sequence[int]]
+) -> Iterator[list[tuple[int, Tensor | AudioError]]]:
+    """Yield the speech of each batch; the next one is read while this one is encoded."""
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        waiting: list[tuple[Sequence[int], list[Future[Tensor | AudioError]]]] = []
+        for batch in [*batches, None]:
+            if batch is not None:
+                waiting.append((batch, [pool.submit(_read, manifest, index) for index in batch]))
+            if len(waiting) > 1 or (batch is None and waiting):
+                indices, futures = waiting.pop(0)
+                yield [(index, future.result()) for index, future in zip(indices, futures, strict=True)]
+
+
+def _read(manifest: Manifest, index: int) -> Tensor | AudioError:
+    """Read one utterance, or return what is wrong with it."""
+    utterance = manifest.utterances[index]
+    path = manifest.root / utterance.path
+    try:
+        speech = read_audio(path, start_sample=utterance.start_sample, end_sample=utterance.end_sample)
+        return check_not_silent(speech, str(path))
+    except AudioError as error:
+        return error
+
+
+def _warn(utterance: Utterance, reason: str) -> None:
+    logger.warning("skipped %s: %s", utterance.path, reason)

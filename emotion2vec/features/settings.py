@@ -1,0 +1,170 @@
+"""What a user may ask of an extraction: granularity, layers, and what an utterance's vector is made of.
+
+In: words from the command line or the Python API. Out: `ExtractionSettings` for `encode.py`; the choice of layers
+applied to hidden states. B utterances, T frames, L layers, D width. Paper: Section 4.2 (last layer, 50 Hz).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from emotion2vec.errors import ConfigError
+from emotion2vec.structs import FRAME_RATE_HZ, SAMPLE_RATE_HZ, num_frames
+
+GRANULARITIES = ("frame", "utterance")
+UTTERANCE_SOURCES = ("frames", "tokens", "both")
+DTYPES = ("float32", "bfloat16")
+_NUM_LAST = 4
+
+
+@dataclass(frozen=True)
+class LayerSelection:
+    """Which hidden states become features.
+
+    Attributes:
+        name: `last`, `all`, `last4` or comma-separated numbers; 0 is the input of the first transformer layer.
+    """
+
+    name: str = "last"
+
+    def __post_init__(self) -> None:
+        if self.name in ("last", "all", "last4"):
+            return
+        if not all(part.isascii() and part.isdigit() for part in self.name.split(",")):
+            raise ConfigError(
+                f"layers must be 'last', 'all', 'last4' or numbers such as 0,6,12, but is {self.name!r}"
+            )
+
+    def check(self, num_states: int, source: str) -> None:
+        """Check that a model has these layers.
+
+        Args:
+            num_states: Hidden states of the model: its layers + 1.
+            source: Name of the model, for the message.
+
+        Raises:
+            ConfigError: It has not.
+        """
+        if self.name == "last4" and num_states <= _NUM_LAST:
+            raise ConfigError(f"layers=last4 needs 4 transformer layers, but {source} has {num_states - 1}")
+        wrong = [number for number in self._numbers() if number >= num_states]
+        if wrong:
+            raise ConfigError(f"layers {wrong} do not exist: {source} has 0 to {num_states - 1}")
+
+    def select(self, states: Sequence[Tensor]) -> Tensor:
+        """Pick the layers.
+
+        Args:
+            states: Hidden states, each (B, T, D).
+
+        Returns:
+            (B, T, D) for `last`, `last4` and a single number; (B, T, L, D) for `all` and several numbers.
+        """
+        if self.name == "last":
+            return states[-1]
+        if self.name == "last4":
+            return torch.stack(tuple(states[-_NUM_LAST:])).mean(dim=0)
+        numbers = self._numbers() or range(len(states))
+        if self.name != "all" and len(numbers) == 1:
+            return states[numbers[0]]
+        # L tensors (B, T, D) -> (B, T, L, D)
+        return torch.stack([states[number] for number in numbers], dim=2)
+
+    def _numbers(self) -> list[int]:
+        if self.name in ("last", "all", "last4"):
+            return []
+        return [int(part) for part in self.name.split(",")]
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """How long audio is cut, so that memory does not grow with its length.
+
+    Attributes:
+        longest_frames: Audio up to this long is encoded in one piece.
+        core_frames: Frames that a window of longer audio contributes.
+        context_frames: Frames on either side of them that the window sees as well.
+    """
+
+    longest_frames: int = 60 * FRAME_RATE_HZ
+    core_frames: int = 30 * FRAME_RATE_HZ
+    context_frames: int = 2 * FRAME_RATE_HZ
+
+    def is_long(self, num_samples: int) -> bool:
+        """Say whether audio of this many samples is cut."""
+        return num_frames(num_samples) > self.longest_frames
+
+    def windows(self, total_frames: int) -> list[tuple[int, int, int, int]]:
+        """Cut the frames; every one lies in exactly one core.
+
+        Returns:
+            (first seen, first kept, end of kept, end of seen) for each window, in frames.
+        """
+        cores = [
+            (start, min(start + self.core_frames, total_frames))
+            for start in range(0, total_frames, self.core_frames)
+        ]
+        return [
+            (max(0, start - self.context_frames), start, end, min(total_frames, end + self.context_frames))
+            for start, end in cores
+        ]
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """One way to turn speech into features.
+
+    Attributes:
+        granularity: `frame`: one vector every 20 ms; `utterance`: one vector.
+        layers: Which hidden states.
+        utterance_from: What an utterance's vector is: the mean over `frames`, the mean over the utterance
+            `tokens`' outputs, or `both` one after the other (2 D wide).
+        batch_seconds: Padded audio in a batch, at most (one utterance may be longer).
+        window: How long audio is cut.
+    """
+
+    granularity: str = "frame"
+    layers: LayerSelection = field(default_factory=LayerSelection)
+    utterance_from: str = "frames"
+    batch_seconds: float = 60.0
+    window: WindowPlan = field(default_factory=WindowPlan)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.granularity not in GRANULARITIES:
+            problems.append(f"granularity must be one of {GRANULARITIES}, but is {self.granularity!r}")
+        if self.utterance_from not in UTTERANCE_SOURCES:
+            problems.append(f"utterance_from must be one of {UTTERANCE_SOURCES}, but is {self.utterance_from!r}")
+        if not self.batch_seconds > 0:
+            problems.append(f"batch_seconds must be > 0, but is {self.batch_seconds}")
+        if problems:
+            raise ConfigError("; ".join(problems))
+
+    @property
+    def batch_samples(self) -> int:
+        """`batch_seconds` in samples at 16 kHz."""
+        return int(self.batch_seconds * SAMPLE_RATE_HZ)
+
+
+def plan_batches(lengths: Sequence[int], max_samples: int) -> list[list[int]]:
+    """Group utterances of similar length.
+
+    Args:
+        lengths: Samples of each utterance.
+        max_samples: Samples in a batch with its padding, at most; a longer utterance is a batch of its own.
+
+    Returns:
+        Positions of each batch's utterances; a function of the arguments alone.
+
+    >>> plan_batches([5, 1, 9, 2], 6)
+    [[1, 3], [0], [2]]
+    """
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda position: (lengths[position], position)):
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= max_samples:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches
