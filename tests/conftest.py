@@ -1,0 +1,28 @@
+"""Settings of every test process: few threads, and a reason for whatever this machine cannot run."""
+
+import importlib.util
+import os
+
+# Several test processes share the cores; threads inside each would only fight over them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+
+
+def _cuda_is_available() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked `gpu` or `fairseq` where there is none, and say so."""
+    marked = {name: [i for i in items if i.get_closest_marker(name)] for name in ("gpu", "fairseq")}
+    if marked["gpu"] and not _cuda_is_available():
+        for item in marked["gpu"]:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+    if marked["fairseq"] and importlib.util.find_spec("fairseq") is None:
+        for item in marked["fairseq"]:
+            item.add_marker(pytest.mark.skip(reason="fairseq is not installed"))
