@@ -26,6 +26,7 @@ from emotion2vec.structs import MIN_SAMPLES, SAMPLE_RATE_HZ
 
 _INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 _MAX_CHANNELS = 64
+SILENCE_PEAK = 2.0**-12  # 8 steps of 16-bit audio: the dither of an empty recording, far below any speech
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,15 @@ def normalise_waveform(waveform_S: Tensor) -> Tensor:
         Same shape, float32.
     """
     return torch.nn.functional.layer_norm(waveform_S.float(), waveform_S.shape[-1:])
+
+
+def is_silent(waveform_S: Tensor) -> bool:
+    """Tell whether a clip holds nothing but (almost) a constant: peak below -72 dB of full scale.
+
+    Args:
+        waveform_S: Speech, (S,).
+    """
+    return waveform_S.numel() == 0 or bool((waveform_S - waveform_S.mean()).abs().max() < SILENCE_PEAK)
 
 
 def _require_file(path: Path) -> None:

@@ -1,1 +1,1 @@
-
+"""One file for each corpus: from its release on disk to utterances."""

@@ -1,0 +1,64 @@
+"""What is known about a corpus: licence, citation, counts, irregularities.
+
+In: written by hand beside each parser. Out: `corpus.json`, `prepare_corpus.py --list`, docs/corpora.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Size of a corpus; None where it is not known.
+
+    Attributes:
+        utterances: Number of utterances.
+        speakers: Number of speakers.
+        hours: Hours of speech.
+    """
+
+    utterances: int | None = None
+    speakers: int | None = None
+    hours: float | None = None
+
+
+@dataclass(frozen=True)
+class CorpusCard:
+    """Facts about a corpus.
+
+    Attributes:
+        name: Name on the command line.
+        title: Name in tables.
+        licence: Licence or terms of use, as the authors state them.
+        citation: Paper to cite.
+        url: Where its authors offer it; empty when it is the user's own.
+        language: Language code; empty when it is not one language.
+        labels: Labels that may occur; empty when any may.
+        layout: What the preparer expects below the root; used in errors.
+        paper: Counts that Table 1 of the emotion2vec paper prints.
+        release: Counts of the complete release on disk.
+        notes: Irregularities that a user should know.
+        synthetic: True when no human spoke; shown in every result.
+        extra: Further facts that a user's own card.json holds; kept, not interpreted.
+    """
+
+    name: str
+    title: str
+    licence: str
+    citation: str
+    url: str
+    language: str
+    labels: tuple[str, ...]
+    layout: str
+    paper: Counts = Counts()
+    release: Counts = Counts()
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the card's part of `corpus.json`; `expected` holds the paper's counts."""
+        values = asdict(self)
+        extra, paper = values.pop("extra"), values.pop("paper")
+        return {**extra, **values, "expected": paper}
