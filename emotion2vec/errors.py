@@ -55,3 +55,7 @@ class ProtocolError(Emotion2VecError):
 
 class CollapseError(Emotion2VecError):
     """Pre-training has collapsed: targets or predictions no longer vary."""
+
+
+class ReportError(Emotion2VecError):
+    """A result file or training log cannot be read, so no report or figure can be made of it."""

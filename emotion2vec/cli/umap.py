@@ -1,0 +1,44 @@
+"""Draw embeddings of one or several results side by side (Figures 3 and 4 of the paper), coloured by class.
+
+Shown is the output of the probe's first linear layer for the test utterances of one fold: every fold trains a head of
+its own, so folds do not share a space. Silhouette and nearest-neighbour accuracy are means over all folds, computed in
+the embedding space, not in the picture. PCA takes UMAP's place where umap-learn is not installed.
+"""
+
+import argparse
+from pathlib import Path
+
+HELP = "UMAP pictures of what the probe has learned"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `emotion2vec umap`."""
+    parser.add_argument(
+        "--result", type=Path, nargs="+", action="extend", required=True, metavar="RESULT",
+        help="result.json or its folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="picture: .png or .html"
+    )
+    parser.add_argument("--fold", type=int, default=0, help="fold to show (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the layout (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the picture and print the figures; returns the exit status."""
+    from emotion2vec.progress import progress
+    from emotion2vec.report.output import write_atomically
+    from emotion2vec.report.picture import make_panel, render_picture
+    from emotion2vec.report.records import read_result
+
+    results = [read_result(path) for path in arguments.result]
+    panels = [
+        make_panel(result, fold=arguments.fold, seed=arguments.seed)
+        for result in progress(results, description="umap", unit="result")
+    ]
+    write_atomically(arguments.out, render_picture(panels, arguments.out))
+    for panel in panels:
+        badge = "SYNTHETIC " if panel.synthetic else ""
+        print(f"{badge}{panel.name}: {panel.projection.method}, {panel.caption}")
+    print(f"picture: {arguments.out}")
+    return 0
