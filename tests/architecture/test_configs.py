@@ -1,0 +1,167 @@
+"""Every YAML file merges into the dataclasses, and every launch keeps the paper's effective batch."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from tests.architecture.sources import ROOT
+
+pytestmark = pytest.mark.fairseq
+
+PRETRAINING = ROOT / "config" / "pretraining"
+CONFIGS = sorted(path.stem for path in PRETRAINING.glob("*.yaml"))
+RUN_CONFIGS = sorted(path.stem for path in (ROOT / "config" / "run_config").glob("*.yaml"))
+
+# Each row: number of GPUs as the launch sees it.
+NUM_GPUS = {"gpu_1": 1, "gpu_4": 4, "multinode_torchrun": 16, "slurm": 4}
+
+
+@pytest.fixture(autouse=True)
+def _torchrun_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "16", "RANK": "9", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def compose() -> Iterator[Any]:
+    """Compose as `fairseq-hydra-train --config-dir config/pretraining --config-name NAME OVERRIDES`."""
+    import hydra
+    from fairseq.dataclass.initialize import hydra_init
+    from hydra.core.global_hydra import GlobalHydra
+
+    import emotion2vec.fairseq_plugin  # noqa: F401
+
+    def call(name: str, *overrides: str) -> DictConfig:
+        hydra_init(name)
+        with hydra.initialize_config_dir(str(PRETRAINING), version_base="1.1"):
+            return hydra.compose(name, overrides=list(overrides))
+
+    yield call
+    GlobalHydra.instance().clear()
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True)
+
+
+def test_the_paper_and_each_row_of_its_ablations_have_a_config() -> None:
+    expected = {
+        "emotion2vec_base",
+        "emotion2vec_base_released",
+        "ablation_cold_start",
+        "ablation_token",
+        "ablation_global",
+        "ablation_frame_only",
+        "ablation_utterance_only",
+        "ablation_alpha_0.1",
+        "ablation_alpha_10",
+        "debug_cpu",
+        "quickstart_cpu",
+        "small_cpu",
+    }
+    assert expected <= set(CONFIGS)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("group", ["task", "model", "criterion"])
+def test_every_key_is_a_field_of_our_dataclasses(compose: Any, name: str, group: str) -> None:
+    from fairseq.criterions import CRITERION_DATACLASS_REGISTRY
+    from fairseq.models import MODEL_DATACLASS_REGISTRY
+    from fairseq.tasks import TASK_DATACLASS_REGISTRY
+
+    registries = {
+        "task": TASK_DATACLASS_REGISTRY,
+        "model": MODEL_DATACLASS_REGISTRY,
+        "criterion": CRITERION_DATACLASS_REGISTRY,
+    }
+    node = compose(name)[group]
+    known = registries[group][node._name]
+    OmegaConf.merge(
+        OmegaConf.structured(known), node
+    )  # raises ConfigKeyError on a key that no field has
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("group", ["optimizer", "lr_scheduler"])
+def test_every_key_is_a_field_of_fairseqs_dataclasses(compose: Any, name: str, group: str) -> None:
+    from fairseq.optim import OPTIMIZER_DATACLASS_REGISTRY
+    from fairseq.optim.lr_scheduler import LR_SCHEDULER_DATACLASS_REGISTRY
+
+    registries = {
+        "optimizer": OPTIMIZER_DATACLASS_REGISTRY,
+        "lr_scheduler": LR_SCHEDULER_DATACLASS_REGISTRY,
+    }
+    node = compose(name)[group]
+    OmegaConf.merge(OmegaConf.structured(registries[group][node._name]), node)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_file_opens_with_its_package(name: str) -> None:
+    lines = (PRETRAINING / f"{name}.yaml").read_text("utf-8").splitlines()
+    assert lines[0] == "# @package _group_"
+
+
+def test_every_run_config_is_tested_here() -> None:
+    assert {*NUM_GPUS, "local_cpu"} == set(RUN_CONFIGS)
+
+
+@pytest.mark.parametrize("run_config", ["gpu_1", "gpu_4", "multinode_torchrun"])
+def test_every_launch_has_the_papers_effective_batch(compose: Any, run_config: str) -> None:
+    config = compose("emotion2vec_base", f"+run_config={run_config}")
+    world_size = _plain(config.distributed_training)["distributed_world_size"]
+    assert world_size == NUM_GPUS[run_config]
+    assert world_size * config.optimization.update_freq[0] == 16
+
+
+def test_the_base_config_is_four_micro_batches_of_a_million_samples(compose: Any) -> None:
+    config = compose("emotion2vec_base")
+    assert list(config.optimization.update_freq) == [4]
+    assert config.dataset.max_tokens == 1_000_000
+
+
+def test_torchrun_tells_each_process_its_rank_and_device(compose: Any) -> None:
+    config = compose("emotion2vec_base", "+run_config=multinode_torchrun")
+    plain = _plain(config.distributed_training)
+    assert (plain["distributed_rank"], plain["device_id"]) == (9, 1)
+    assert plain["distributed_no_spawn"] is True
+
+
+def test_the_cpu_launch_is_one_process_without_cuda(compose: Any) -> None:
+    config = compose("emotion2vec_base", "+run_config=local_cpu")
+    assert config.common.cpu is True
+    assert config.distributed_training.distributed_world_size == 1
+
+
+@pytest.mark.parametrize("run_config", ["gpu_4", "multinode_torchrun", "slurm"])
+def test_every_rank_reads_the_checkpoint_itself(run_config: str) -> None:
+    config = OmegaConf.load(ROOT / "config" / "run_config" / f"{run_config}.yaml")
+    assert config.checkpoint.load_checkpoint_on_all_dp_ranks is True
+
+
+def test_slurm_asks_for_the_gpus_that_it_trains_on() -> None:
+    config = OmegaConf.load(ROOT / "config" / "run_config" / "slurm.yaml")
+    gpus = config.hydra.launcher.nodes * config.hydra.launcher.gpus_per_node
+    assert gpus == config.distributed_training.distributed_world_size == NUM_GPUS["slurm"]
+    assert gpus * config.optimization.update_freq[0] == 16
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None
+    if importlib.util.find_spec("hydra_plugins")
+    else True,
+    reason="the extra 'slurm' (hydra-submitit-launcher) is not installed",
+)
+def test_slurm_composes_with_the_submitit_launcher(compose: Any) -> None:
+    config = compose("emotion2vec_base", "+run_config=slurm", "hydra/launcher=submitit_slurm")
+    assert config.distributed_training.distributed_port == 29671
+
+
+def test_run_configs_lie_on_the_search_path_of_the_pretraining_configs() -> None:
+    link = PRETRAINING / "run_config"
+    assert link.is_symlink()
+    assert Path(os.readlink(link)) == Path("../run_config")
