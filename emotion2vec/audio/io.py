@@ -6,7 +6,6 @@ Paper: Section 4.1 (single channel, 16 kHz). S samples, C channels.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -26,7 +25,9 @@ from emotion2vec.structs import MIN_SAMPLES, SAMPLE_RATE_HZ
 
 _INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 _MAX_CHANNELS = 64
-SILENCE_PEAK = 2.0**-12  # 8 steps of 16-bit audio: the dither of an empty recording, far below any speech
+SILENCE_PEAK = (
+    2.0**-12
+)  # 8 steps of 16-bit audio: the dither of an empty recording, far below any speech
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,7 @@ def read_audio(
     return _require_length(waveform_S[start - offset : end - offset], path)
 
 
-def to_speech(
-    array: np.ndarray | Tensor, sample_rate_hz: int, *, source: str = "array"
-) -> Tensor:
+def to_speech(array: np.ndarray | Tensor, sample_rate_hz: int, *, source: str = "array") -> Tensor:
     """Turn samples that a program already holds into mono speech at 16 kHz.
 
     Args:
@@ -126,8 +125,14 @@ def to_speech(
     Raises:
         AudioError: Wrong type or shape, impossible rate, empty, not finite or shorter than 400 samples.
     """
-    if isinstance(sample_rate_hz, bool) or int(sample_rate_hz) != sample_rate_hz or sample_rate_hz <= 0:
-        raise AudioError(source, f"sample rate must be a whole number > 0, but is {sample_rate_hz!r}")
+    if (
+        isinstance(sample_rate_hz, bool)
+        or int(sample_rate_hz) != sample_rate_hz
+        or sample_rate_hz <= 0
+    ):
+        raise AudioError(
+            source, f"sample rate must be a whole number > 0, but is {sample_rate_hz!r}"
+        )
     samples = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
     if samples.dtype.name in _INTEGER_SCALES:
         samples = samples / _INTEGER_SCALES[samples.dtype.name]
@@ -135,7 +140,9 @@ def to_speech(
         reason = f"must hold floats or signed integers, but holds {samples.dtype.name}"
         raise AudioError(source, reason)
     if samples.ndim not in (1, 2) or (samples.ndim == 2 and min(samples.shape) > _MAX_CHANNELS):
-        raise AudioError(source, f"must have the shape (S,), (C, S) or (S, C), but has {samples.shape}")
+        raise AudioError(
+            source, f"must have the shape (S,), (C, S) or (S, C), but has {samples.shape}"
+        )
     if samples.size == 0:
         raise AudioError(source, "is empty (0 samples)")
     # the shorter side is the channels: (S,) or (C, S) or (S, C) -> (S, C)
@@ -163,7 +170,9 @@ def is_silent(waveform_S: Tensor) -> bool:
     Args:
         waveform_S: Speech, (S,).
     """
-    return waveform_S.numel() == 0 or bool((waveform_S - waveform_S.mean()).abs().max() < SILENCE_PEAK)
+    return waveform_S.numel() == 0 or bool(
+        (waveform_S - waveform_S.mean()).abs().max() < SILENCE_PEAK
+    )
 
 
 def _require_file(path: Path) -> None:
@@ -177,7 +186,7 @@ def _require_file(path: Path) -> None:
 
 def _plain(error: Exception, path: Path) -> str:
     """Cut libsndfile's message down to the cause: the path stands in front of ours already."""
-    text: Any = getattr(error, "error_string", None) or str(error)
+    text: str = getattr(error, "error_string", None) or str(error)
     text = str(text).replace(f"Error opening {str(path)!r}: ", "")
     return text.removeprefix("Error : ").strip().rstrip(".")
 
@@ -195,7 +204,7 @@ def _read_samples(path: Path, start: int, stop: int) -> np.ndarray:
     if len(samples_SC) != stop - start:
         reason = f"is truncated: decoding gives {len(samples_SC)} of {stop - start} samples"
         raise AudioError(path, reason)
-    return samples_SC
+    return np.asarray(samples_SC)
 
 
 def _mono(samples_SC: np.ndarray, source: Path | str) -> Tensor:

@@ -10,7 +10,20 @@ import numpy as np
 from emotion2vec.errors import AudioError
 
 CONTAINER_SUFFIXES = frozenset(
-    {".mp4", ".m4a", ".m4v", ".mov", ".mkv", ".avi", ".webm", ".aac", ".wma", ".wmv", ".3gp", ".flv"}
+    {
+        ".mp4",
+        ".m4a",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".avi",
+        ".webm",
+        ".aac",
+        ".wma",
+        ".wmv",
+        ".3gp",
+        ".flv",
+    }
 )
 
 

@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=positive_integer, metavar="N", help="files at a time (default: all cores)"
     )
     parser.add_argument(
-        "--show", type=positive_integer, default=20, metavar="N", help="lines of each kind (default: 20)"
+        "--show",
+        type=positive_integer,
+        default=20,
+        metavar="N",
+        help="lines of each kind (default: 20)",
     )
 
 

@@ -16,14 +16,23 @@ HELP = "corpus on disk -> manifest folder"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("corpus", nargs="?", metavar="NAME", help="corpus (see --list), or `folder` for any files")
-    parser.add_argument("--list", action="store_true", help="show all corpora with licence and expected counts")
+    parser.add_argument(
+        "corpus", nargs="?", metavar="NAME", help="corpus (see --list), or `folder` for any files"
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="show all corpora with licence and expected counts"
+    )
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the unpacked release")
     parser.add_argument("--out", type=Path, metavar="DIR", help="manifest folder to write")
     parser.add_argument(
-        "--audio-out", type=Path, metavar="DIR", help="where 16 kHz mono copies go, if any are needed"
+        "--audio-out",
+        type=Path,
+        metavar="DIR",
+        help="where 16 kHz mono copies go, if any are needed",
     )
-    parser.add_argument("--jobs", type=positive_integer, metavar="N", help="files at a time (default: all cores)")
+    parser.add_argument(
+        "--jobs", type=positive_integer, metavar="N", help="files at a time (default: all cores)"
+    )
     own = parser.add_argument_group("for `folder`")
     own.add_argument(
         "--labels",
@@ -91,4 +100,6 @@ def _print_list() -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip())
-    print("utterances, speakers: of the complete release; paper: utterances in Table 1 of the paper")
+    print(
+        "utterances, speakers: of the complete release; paper: utterances in Table 1 of the paper"
+    )

@@ -28,7 +28,9 @@ CARD = CorpusCard(
     layout="wav/ with files such as wav/03a01Fa.wav",
     paper=Counts(utterances=535, speakers=10, hours=0.4),
     release=Counts(utterances=535, speakers=10, hours=0.41),
-    notes=("Ten actors speak the same ten sentences; takes of one sentence differ in their last letter.",),
+    notes=(
+        "Ten actors speak the same ten sentences; takes of one sentence differ in their last letter.",
+    ),
 )
 
 

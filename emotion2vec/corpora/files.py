@@ -30,7 +30,9 @@ def require_root(root: Path) -> None:
     """
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
-        raise CorpusError(f"the root {str(root)!r} {what}; --root must name the corpus' unpacked release")
+        raise CorpusError(
+            f"the root {str(root)!r} {what}; --root must name the corpus' unpacked release"
+        )
 
 
 def find_folder(parent: Path, name: str) -> Path | None:
@@ -60,14 +62,18 @@ def audio_files(
     for folder in folders:
         seen: dict[str, str] = {}
         # `.wav` sorts last of the suffixes; it is the release's own and wins over a converted copy
-        for path in sorted(folder.iterdir(), key=lambda path: (path.stem, path.suffix != ".wav", path.name)):
+        for path in sorted(
+            folder.iterdir(), key=lambda path: (path.stem, path.suffix != ".wav", path.name)
+        ):
             if path.suffix.lower() not in suffixes or not path.is_file():
                 continue
             relative = path.relative_to(root).as_posix()
             if path.name.startswith("."):
                 yield LeftOut(relative, "hidden file (of a file manager, not speech)")
             elif path.stem in seen:
-                yield LeftOut(relative, f"same name as another file but for the suffix ({seen[path.stem]})")
+                yield LeftOut(
+                    relative, f"same name as another file but for the suffix ({seen[path.stem]})"
+                )
             else:
                 seen[path.stem] = path.name
                 yield relative

@@ -51,7 +51,11 @@ def read_folder_card(root: Path) -> CorpusCard:
         raise CorpusError(f"{path}: must hold a JSON object, but holds {type(values).__name__}")
     # the American spelling is common and would otherwise be lost
     values = {"licence": values.pop("license"), **values} if "license" in values else values
-    known = {key: values.pop(key) for key in (*_CARD_TEXTS, "synthetic", "labels", "notes") if key in values}
+    known = {
+        key: values.pop(key)
+        for key in (*_CARD_TEXTS, "synthetic", "labels", "notes")
+        if key in values
+    }
     return replace(CARD, **_checked(path, known), extra=values)
 
 
@@ -109,8 +113,16 @@ def _parent_name(path: str) -> str | None:
 def _utterance(path: str, row: dict[str, str | None], pattern: re.Pattern[str] | None) -> Utterance:
     match = pattern.search(path) if pattern else None
     speaker = row.get("speaker") or (match["speaker"] if match else None)
-    rest = {name: row.get(name) for name in ("label", "session", "split", "language")}
-    return Utterance(path.rsplit(".", 1)[0], path, 0, speaker=speaker, **rest)
+    return Utterance(
+        id=path.rsplit(".", 1)[0],
+        path=path,
+        num_samples=0,
+        label=row.get("label"),
+        speaker=speaker,
+        session=row.get("session"),
+        split=row.get("split"),
+        language=row.get("language"),
+    )
 
 
 def _compile(pattern: str | None) -> re.Pattern[str] | None:
@@ -119,7 +131,9 @@ def _compile(pattern: str | None) -> re.Pattern[str] | None:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise CorpusError(f"--speaker-pattern {pattern!r} is not a regular expression: {error}") from error
+        raise CorpusError(
+            f"--speaker-pattern {pattern!r} is not a regular expression: {error}"
+        ) from error
     if "speaker" not in compiled.groupindex:
         raise CorpusError(
             f"--speaker-pattern {pattern!r} has no group named speaker, e.g. '(?P<speaker>spk\\d+)'"
@@ -130,13 +144,17 @@ def _compile(pattern: str | None) -> re.Pattern[str] | None:
 def _read_labels(table: Path, root: Path) -> dict[str, dict[str, str | None]]:
     """Read the CSV: path relative to the root -> its other cells."""
     if not table.is_file():
-        raise CorpusError(f"no label table {str(table)!r}; expected a CSV with the columns {_CSV_COLUMNS}")
+        raise CorpusError(
+            f"no label table {str(table)!r}; expected a CSV with the columns {_CSV_COLUMNS}"
+        )
     lines = table.read_text(encoding="utf-8-sig").splitlines()
     delimiter = "\t" if lines and "\t" in lines[0] else ","
     reader = csv.DictReader(lines, delimiter=delimiter)
     header = reader.fieldnames or []
     if "path" not in header:
-        raise CorpusError(f"{table}:1: the header {list(header)} lacks 'path'; expected {_CSV_COLUMNS}")
+        raise CorpusError(
+            f"{table}:1: the header {list(header)} lacks 'path'; expected {_CSV_COLUMNS}"
+        )
     rows: dict[str, dict[str, str | None]] = {}
     for row in reader:
         where = f"{table}:{reader.line_num}"

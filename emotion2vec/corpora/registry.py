@@ -107,7 +107,7 @@ def get_corpus(name: str) -> Corpus:
 def corpora_table() -> list[tuple[str, ...]]:
     """Return a header and one row for each corpus: name, title, language, labels, counts, licence."""
     header = ("name", "corpus", "language", "labels", "utterances", "paper", "speakers", "licence")
-    rows = [header]
+    rows: list[tuple[str, ...]] = [header]
     for name, corpus in all_corpora().items():
         card = corpus.card
         counts = (card.release.utterances, card.paper.utterances, card.release.speakers)

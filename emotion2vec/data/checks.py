@@ -31,6 +31,7 @@ from emotion2vec.structs import SAMPLE_RATE_HZ
 # full scale of 16-bit audio; a longer stay there than this share of a clip is audible
 _FULL_SCALE = 32766 / 32768
 _CLIPPED_SHARE = 0.001
+_WARNINGS = ("clipped", "duplicate audio", "speaker leakage", "counts")
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,17 @@ class Finding:
         kind: Short name: missing, unreadable, wrong rate, wrong length, silent, clipped, duplicate audio,
             speaker leakage, unknown label, counts.
         message: Sentence with the file and the numbers.
-        is_error: False for a warning.
         ids: Utterances concerned.
     """
 
     kind: str
     message: str
-    is_error: bool
     ids: tuple[str, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the manifest is unfit with it; otherwise it is a warning."""
+        return self.kind not in _WARNINGS
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,10 @@ def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
     places = _unique_utterances(manifests)
     examined = list(
         map_files(
-            _examine, list(places.values()), num_jobs=num_jobs or default_jobs(), description="check"
+            _examine,
+            list(places.values()),
+            num_jobs=num_jobs or default_jobs(),
+            description="check",
         )
     )
     utterances = [utterance for _, utterance in places.values()]
@@ -151,7 +158,10 @@ def write_clean_copy(report: Report, out: Path) -> tuple[int, int]:
     if not kept:
         raise ManifestError(f"{report.folder}: no utterance is fit to keep")
     number = len(manifest.utterances) - len(kept)
-    card = {**read_card(report.folder), "cleaned": f"{number} of {len(manifest.utterances)} left out"}
+    card = {
+        **read_card(report.folder),
+        "cleaned": f"{number} of {len(manifest.utterances)} left out",
+    }
     write_manifest_folder(out, root=manifest.root, utterances=kept, card=card)
     return len(kept), number
 
@@ -185,26 +195,24 @@ def _examine(place: tuple[Path, Utterance]) -> _Examined:
     path = root / utterance.path
     finding = partial(Finding, ids=(utterance.id,))
     if not path.is_file():
-        return _Examined((finding("missing", f"{path}: does not exist", True),))
+        return _Examined((finding("missing", f"{path}: does not exist"),))
     try:
         info = audio_info(path)
         waveform_S = read_audio(
             path, start_sample=utterance.start_sample, end_sample=utterance.end_sample
         )
     except AudioError as error:
-        return _Examined((finding("unreadable", str(error), True),))
+        return _Examined((finding("unreadable", str(error)),))
     found = []
     if (info.sample_rate_hz, info.num_channels) != (SAMPLE_RATE_HZ, 1):
         text = (
             f"{path}: has {info.sample_rate_hz} Hz and {info.num_channels} channels, but a manifest's audio is "
             f"{SAMPLE_RATE_HZ} Hz mono; prepare the corpus again with --audio-out"
         )
-        found.append(finding("wrong rate", text, True))
+        found.append(finding("wrong rate", text))
     if waveform_S.numel() != utterance.num_samples:
-        text = (
-            f"{path}: holds {waveform_S.numel()} samples at 16 kHz, but the manifest says {utterance.num_samples}"
-        )
-        found.append(finding("wrong length", text, True))
+        text = f"{path}: holds {waveform_S.numel()} samples at 16 kHz, but the manifest says {utterance.num_samples}"
+        found.append(finding("wrong length", text))
     found += _listen(path, waveform_S, finding)
     digest = hashlib.blake2b(waveform_S.numpy().tobytes(), digest_size=16).hexdigest()
     return _Examined(tuple(found), waveform_S.numel(), digest)
@@ -213,11 +221,11 @@ def _examine(place: tuple[Path, Utterance]) -> _Examined:
 def _listen(path: Path, waveform_S: Tensor, finding: Any) -> Iterator[Finding]:
     """Report silence and clipping."""
     if is_silent(waveform_S):
-        yield finding("silent", f"{path}: is silent", True)
+        yield finding("silent", f"{path}: is silent")
         return
     clipped = float((waveform_S.abs() >= _FULL_SCALE).to(torch.float32).mean())
     if clipped > _CLIPPED_SHARE:
-        yield finding("clipped", f"{path}: {100 * clipped:.1f} % of the samples are clipped", False)
+        yield finding("clipped", f"{path}: {100 * clipped:.1f} % of the samples are clipped")
 
 
 def _duplicates(
@@ -232,12 +240,14 @@ def _duplicates(
         if len(group) < 2:
             continue
         names = tuple(utterance.id for utterance in group)
-        text = f"the same audio {len(group)} times: {', '.join(utterance.path for utterance in group)}"
+        text = (
+            f"the same audio {len(group)} times: {', '.join(utterance.path for utterance in group)}"
+        )
         for what in ("label", "speaker", "split"):
             values = {getattr(utterance, what) for utterance in group} - {None}
             if len(values) > 1:
                 text += f"; with different {what}s {sorted(values)}"
-        yield Finding("duplicate audio", text, False, names)
+        yield Finding("duplicate audio", text, names)
 
 
 def _leakage(manifests: Iterable[Manifest]) -> Iterator[Finding]:
@@ -256,7 +266,7 @@ def _leakage(manifests: Iterable[Manifest]) -> Iterator[Finding]:
             if shared:
                 text = f"{len(shared)} speakers occur in both {first} and {second}, e.g. {', '.join(shared[:5])}"
                 ids = tuple(name for speaker in shared for name in members[second][speaker])
-                yield Finding("speaker leakage", text, False, ids)
+                yield Finding("speaker leakage", text, ids)
 
 
 def _labels(utterances: Iterable[Utterance], card: Mapping[str, Any]) -> Iterator[Finding]:
@@ -270,7 +280,7 @@ def _labels(utterances: Iterable[Utterance], card: Mapping[str, Any]) -> Iterato
             unknown[utterance.label].append(utterance.id)
     for label, ids in unknown.items():
         text = f"label {label!r} of {len(ids)} utterances is not in the corpus' set {sorted(known)}"
-        yield Finding("unknown label", text, True, tuple(ids))
+        yield Finding("unknown label", text, tuple(ids))
 
 
 def _counts(manifests: Sequence[Manifest], card: Mapping[str, Any]) -> Iterator[Finding]:
@@ -279,9 +289,11 @@ def _counts(manifests: Sequence[Manifest], card: Mapping[str, Any]) -> Iterator[
     if manifests[0].name != "all" or not isinstance(expected, Mapping):
         return
     utterances = manifests[0].utterances
-    speakers = Counter(utterance.speaker for utterance in utterances if utterance.speaker is not None)
+    speakers = Counter(
+        utterance.speaker for utterance in utterances if utterance.speaker is not None
+    )
     found = {"utterances": len(utterances), "speakers": len(speakers)}
     for what, number in found.items():
         if expected.get(what) is not None and number != expected[what]:
             text = f"{number} {what}, but Table 1 of the paper has {expected[what]}"
-            yield Finding("counts", text, False)
+            yield Finding("counts", text)

@@ -1,13 +1,12 @@
 """Manifest folder: write it, read one split of it.
 
 In: `Utterance` rows of `corpora/prepare.py`. Out: `<split>.tsv`, `<split>.emo`, `utterances.tsv`, `corpus.json`,
-read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` and `.emo` are fairseq's and the authors' formats.
+read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` is fairseq's format, `.emo` the authors'.
 """
 
 import csv
 import json
 import os
-import tempfile
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -75,7 +74,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: not valid JSON ({error}); prepare the corpus again") from error
+        raise ManifestError(
+            f"{path}: not valid JSON ({error}); prepare the corpus again"
+        ) from error
     if not isinstance(card, dict):
         raise ManifestError(f"{path}: must hold a JSON object, but holds {type(card).__name__}")
     return card
@@ -123,22 +124,13 @@ def _replace_file(path: Path, lines: Sequence[str] | None) -> None:
     if lines is None:
         path.unlink(missing_ok=True)
         return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{line}\n" for line in lines)
-        Path(temporary).chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    """Read the process' umask (there is no call that only reads it)."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _check_rows(out: Path, rows: Sequence[Utterance]) -> None:
@@ -148,19 +140,29 @@ def _check_rows(out: Path, rows: Sequence[Utterance]) -> None:
     for row in rows:
         texts = [value for value in vars(row).values() if isinstance(value, str)]
         if any(sign in text for text in texts for sign in "\t\n\r"):
-            raise ManifestError(f"{out}: {row.id!r}: a tab or line break in {texts}; rename the file")
+            raise ManifestError(
+                f"{out}: {row.id!r}: a tab or line break in {texts}; rename the file"
+            )
         if not row.id or not row.path or Path(row.path).is_absolute():
-            raise ManifestError(f"{out}: {row.id!r}: path must be relative to the root, but is {row.path!r}")
+            raise ManifestError(
+                f"{out}: {row.id!r}: path must be relative to the root, but is {row.path!r}"
+            )
         if row.num_samples <= 0:
-            raise ManifestError(f"{out}: {row.id!r}: num_samples must be > 0, but is {row.num_samples}")
+            raise ManifestError(
+                f"{out}: {row.id!r}: num_samples must be > 0, but is {row.num_samples}"
+            )
         if row.split not in (None, *SPLITS):
-            raise ManifestError(f"{out}: {row.id!r}: split must be one of {SPLITS}, but is {row.split!r}")
+            raise ManifestError(
+                f"{out}: {row.id!r}: split must be one of {SPLITS}, but is {row.split!r}"
+            )
 
 
 def _refuse_duplicates(where: Path, ids: Sequence[str]) -> None:
     repeated = [identifier for identifier, number in Counter(ids).items() if number > 1]
     if repeated:
-        raise ManifestError(f"{where}: {len(repeated)} ids occur more than once, e.g. {repeated[:3]}")
+        raise ManifestError(
+            f"{where}: {len(repeated)} ids occur more than once, e.g. {repeated[:3]}"
+        )
 
 
 def _read_lines(path: Path) -> list[str]:
@@ -257,7 +259,9 @@ def _read_table(path: Path, split: str) -> _Details | None:
     absent = [column for column in ("id", "path", "num_samples") if column not in header]
     if absent:
         raise ManifestError(f"{path}:1: the header lacks {absent}; expected {list(COLUMNS)}")
-    rows = [_parse_details(f"{path}:{number}", header, line) for number, line in enumerate(lines, 2)]
+    rows = [
+        _parse_details(f"{path}:{number}", header, line) for number, line in enumerate(lines, 2)
+    ]
     _refuse_duplicates(path, [row.id for row in rows])
     return _Details(path, rows, split)
 
@@ -265,8 +269,12 @@ def _read_table(path: Path, split: str) -> _Details | None:
 def _parse_details(where: str, header: Sequence[str], line: str) -> Utterance:
     cells = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE), [])
     if len(cells) != len(header):
-        raise ManifestError(f"{where}: expected {len(header)} columns, but found {len(cells)}: {line!r}")
-    known = {name: cell or None for name, cell in zip(header, cells, strict=True) if name in COLUMNS}
+        raise ManifestError(
+            f"{where}: expected {len(header)} columns, but found {len(cells)}: {line!r}"
+        )
+    known = {
+        name: cell or None for name, cell in zip(header, cells, strict=True) if name in COLUMNS
+    }
     values: dict[str, Any] = dict(known)
     if not values["id"] or not values["path"]:
         raise ManifestError(f"{where}: id and path must not be empty")

@@ -174,7 +174,9 @@ def _draw(ids: set[str], fraction: float, *seed_parts: int | str) -> set[str]:
     if not 0 < fraction < 1:
         raise ProtocolError(f"valid_fraction must lie between 0 and 1, but is {fraction}")
     if len(ids) < 2:
-        raise ProtocolError(f"cannot split {len(ids)} training utterance into training and validation")
+        raise ProtocolError(
+            f"cannot split {len(ids)} training utterance into training and validation"
+        )
     number = min(max(1, round(fraction * len(ids))), len(ids) - 1)
     return set(_shuffle(ids, *seed_parts)[:number])
 
@@ -217,4 +219,6 @@ def _check_number(num_parts: int, available: int, what: str, valid_fraction: flo
             f"{'validation and ' if minimum == 3 else ''}test"
         )
     if available < num_parts:
-        raise ProtocolError(f"{num_parts} folds need at least as many {what}, but there are {available}")
+        raise ProtocolError(
+            f"{num_parts} folds need at least as many {what}, but there are {available}"
+        )

@@ -62,14 +62,18 @@ def make_manifest_folder(
     for index in range(num_utts):
         name = f"utt{index:03d}"
         path = f"{name}.wav"
-        samples = write_wav(folder / "audio" / path, seconds=lengths[index % len(lengths)], seed=index)
+        samples = write_wav(
+            folder / "audio" / path, seconds=lengths[index % len(lengths)], seed=index
+        )
         rows.append(
             Utterance(
                 id=name,
                 path=path,
                 num_samples=len(samples),
                 label=labels[index % len(labels)] if labels else None,
-                speaker=speakers[index // max(1, len(labels)) % len(speakers)] if speakers else None,
+                speaker=speakers[index // max(1, len(labels)) % len(speakers)]
+                if speakers
+                else None,
                 split=splits[index % len(splits)],
             )
         )
