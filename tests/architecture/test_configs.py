@@ -1,7 +1,5 @@
 """Every YAML file merges into the dataclasses, and every launch keeps the paper's effective batch."""
 
-import importlib.util
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,13 +148,10 @@ def test_slurm_asks_for_the_gpus_that_it_trains_on() -> None:
     assert gpus * config.optimization.update_freq[0] == 16
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None
-    if importlib.util.find_spec("hydra_plugins")
-    else True,
-    reason="the extra 'slurm' (hydra-submitit-launcher) is not installed",
-)
 def test_slurm_composes_with_the_submitit_launcher(compose: Any) -> None:
+    pytest.importorskip(
+        "hydra_plugins.hydra_submitit_launcher", reason="the extra 'slurm' is not installed"
+    )
     config = compose("emotion2vec_base", "+run_config=slurm", "hydra/launcher=submitit_slurm")
     assert config.distributed_training.distributed_port == 29671
 
@@ -164,4 +159,4 @@ def test_slurm_composes_with_the_submitit_launcher(compose: Any) -> None:
 def test_run_configs_lie_on_the_search_path_of_the_pretraining_configs() -> None:
     link = PRETRAINING / "run_config"
     assert link.is_symlink()
-    assert Path(os.readlink(link)) == Path("../run_config")
+    assert link.readlink() == Path("../run_config")

@@ -65,7 +65,7 @@ def test_every_registered_corpus_is_in_the_readme() -> None:
     from emotion2vec.corpora import registry
 
     text = (ROOT / "README.md").read_text("utf-8")
-    missing = [name for name in registry.corpus_names() if f"`{name}`" not in text]
+    missing = [name for name in registry.all_corpora() if f"`{name}`" not in text]
     assert missing == []
 
 
