@@ -10,6 +10,7 @@ B utterances, C clones, S samples, T frames.
 import dataclasses
 import functools
 import importlib
+import inspect
 import sys
 import types
 from collections.abc import Callable
@@ -68,7 +69,7 @@ class Mlp(nn.Module):
 
 def _replace_instance_defaults(cls: type) -> None:
     """Turn dataclass instances given as defaults into factories: Python 3.11 refuses the former."""
-    for name in cls.__dict__.get("__annotations__", {}):
+    for name in inspect.get_annotations(cls):
         value = cls.__dict__.get(name)
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             setattr(cls, name, dataclasses.field(default_factory=type(value)))
@@ -170,7 +171,7 @@ def reference_model(*, num_extra_tokens: int = 0, seed: int = 0, **overrides: An
         seed: Seed of the weights.
         overrides: Dotted model keys, for example `**{"depth": 2}`.
     """
-    from omegaconf import OmegaConf  # noqa: PLC0415 (comes with fairseq)
+    from omegaconf import OmegaConf
 
     data2vec2 = _load()
     root = OmegaConf.create({"optimization": {"max_update": MAX_UPDATE}, "common": {"seed": 1}})
@@ -194,12 +195,10 @@ def reference_batch(
         num_clones: C.
         seed: Seed of both.
     """
-    from fairseq.data.data_utils import compute_block_mask_1d  # noqa: PLC0415 (optional package)
+    from fairseq.data.data_utils import compute_block_mask_1d
 
     torch.manual_seed(seed)
-    waveform_BS = nn.functional.layer_norm(
-        torch.randn(num_utterances, num_samples), (num_samples,)
-    )
+    waveform_BS = nn.functional.layer_norm(torch.randn(num_utterances, num_samples), (num_samples,))
     shape = (num_clones, num_frames(num_samples))
     masks = [
         compute_block_mask_1d(shape, 0.5, 5, 0.05, require_same_masks=True)

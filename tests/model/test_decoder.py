@@ -6,7 +6,7 @@ import torch
 from emotion2vec.model.decoder import ConvDecoder, restore_frames
 from tests.model.helpers import assert_same_value_and_gradient, seeded
 from tests.oracles import formulas
-from tests.oracles.pretraining_forward import gelu, layer_norm, same_conv
+from tests.oracles.pretraining_forward import conv_norm_gelu
 
 MASKED_RT = torch.tensor([[0, 1, 1, 0, 1, 0, 0], [1, 0, 0, 1, 0, 0, 1]]).bool()
 
@@ -44,16 +44,22 @@ def test_decoder_equals_the_loops_at_masked_frames(
 ) -> None:
     torch.manual_seed(0)
     decoder = ConvDecoder(
-        dim, decoder_dim=decoder_dim, num_layers=layers, kernel=kernel, groups=groups, input_dropout=0.0
+        dim,
+        decoder_dim=decoder_dim,
+        num_layers=layers,
+        kernel=kernel,
+        groups=groups,
+        input_dropout=0.0,
     ).double()
     parameters = [p for name, p in decoder.named_parameters() if "proj" not in name]
 
     def oracle(visible_RVD: torch.Tensor) -> torch.Tensor:
         fill_RTD = visible_RVD.new_zeros(2, 7, dim)
         outputs = []
-        for x_TD in formulas.restore_frames_loops(visible_RVD, MASKED_RT, fill_RTD):
+        for restored_TD in formulas.restore_frames_loops(visible_RVD, MASKED_RT, fill_RTD):
+            x_TD = restored_TD
             for weight, bias in zip(parameters[::2], parameters[1::2], strict=True):
-                new_TD = gelu(layer_norm(same_conv(x_TD, weight, bias, groups=groups)))
+                new_TD = conv_norm_gelu(x_TD, weight, bias, groups=groups)
                 x_TD = new_TD + x_TD if new_TD.shape == x_TD.shape else new_TD
             outputs.append(x_TD @ decoder.proj.weight.T + decoder.proj.bias)
         return torch.stack(outputs)[MASKED_RT]

@@ -41,7 +41,9 @@ def test_collapse_after_the_first_updates_stops_with_figure_and_limit(
     name: str, limit: str
 ) -> None:
     monitor = CollapseMonitor(ModelConfig())
-    with pytest.raises(CollapseError, match=rf"update 5001: {name}=0\.001 is below its limit {limit}"):
+    with pytest.raises(
+        CollapseError, match=rf"update 5001: {name}=0\.001 is below its limit {limit}"
+    ):
         monitor.check({**HEALTHY, name: 0.001}, update=5001)
 
 

@@ -65,7 +65,11 @@ def test_combined_losses_of_uneven_micro_batches_add_up_to_equation_9(split: lis
         )  # fmt: skip
         start += size
     expected = formulas.combined_loss(
-        frame_sums.sum(), utterance_sums.sum(), num_masked=sum(masked), num_rows=sum(rows), alpha=0.7
+        frame_sums.sum(),
+        utterance_sums.sum(),
+        num_masked=sum(masked),
+        num_rows=sum(rows),
+        alpha=0.7,
     )
     torch.testing.assert_close(total / effective.num_masked, expected)
 

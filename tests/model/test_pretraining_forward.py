@@ -67,7 +67,9 @@ def test_losses_and_gradients_equal_the_oracle(
         alpha=1.0,
     ).backward()
     gradients = backward(model, output)
-    assert gradients.keys() == {name for name, value in oracle.state.items() if value.grad is not None}
+    assert gradients.keys() == {
+        name for name, value in oracle.state.items() if value.grad is not None
+    }
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, oracle.state[name].grad, rtol=1e-8, atol=1e-11)
 
@@ -147,4 +149,4 @@ def test_clones_of_one_utterance_share_their_targets_but_not_their_masks() -> No
     ]
     torch.testing.assert_close(both.frame_sum, sum(single.frame_sum for single in singles))
     torch.testing.assert_close(both.utterance_sum, sum(s.utterance_sum for s in singles))
-    assert float(singles[0].frame_sum) != float(singles[1].frame_sum)
+    assert singles[0].frame_sum.item() != singles[1].frame_sum.item()

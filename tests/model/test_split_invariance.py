@@ -38,8 +38,7 @@ def test_gradient_does_not_depend_on_how_the_batch_is_split(
     batch = make_batch(LENGTHS)
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     parts = [
-        pick(batch, slice(start, start + size))
-        for start, size in zip(starts, sizes, strict=True)
+        pick(batch, slice(start, start + size)) for start, size in zip(starts, sizes, strict=True)
     ]
     whole, split = accumulated_gradients(model, [batch]), accumulated_gradients(model, parts)
     assert whole.keys() == split.keys()

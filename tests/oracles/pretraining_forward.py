@@ -85,6 +85,11 @@ def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
+def conv_norm_gelu(x_TD: Tensor, weight: Tensor, bias: Tensor, *, groups: int) -> Tensor:
+    """One layer of the convolutional positions and of the decoder: (T, D) to (T, D')."""
+    return gelu(layer_norm(same_conv(x_TD, weight, bias, groups=groups)))
+
+
 class OracleModel:
     """One network (student or teacher) over a state dict with fairseq's names."""
 
@@ -115,7 +120,7 @@ class OracleModel:
         for i in range(self.settings.conv_pos_depth):
             name = f"{AUDIO}.relative_positional_encoder.{i + 1}.0"
             weight, bias = self.state[f"{name}.weight"], self.state[f"{name}.bias"]
-            x_TD = gelu(layer_norm(same_conv(x_TD, weight, bias, groups=self.settings.conv_pos_groups)))
+            x_TD = conv_norm_gelu(x_TD, weight, bias, groups=self.settings.conv_pos_groups)
         return x_TD
 
     def attention(self, x_TD: Tensor, bias_HTT: Tensor, name: str) -> Tensor:
@@ -136,11 +141,15 @@ class OracleModel:
 
     def block(self, x_TD: Tensor, bias_HTT: Tensor, name: str) -> tuple[Tensor, Tensor]:
         """Post-norm transformer block; returns its output and its FFN's output."""
-        x_TD = self.affine_norm(x_TD + self.attention(x_TD, bias_HTT, f"{name}.attn"), f"{name}.norm1")
+        x_TD = self.affine_norm(
+            x_TD + self.attention(x_TD, bias_HTT, f"{name}.attn"), f"{name}.norm1"
+        )
         ffn_TD = self.linear(gelu(self.linear(x_TD, f"{name}.mlp.fc1")), f"{name}.mlp.fc2")
         return self.affine_norm(x_TD + ffn_TD, f"{name}.norm2"), ffn_TD
 
-    def encode(self, frames_TD: Tensor, masked_T: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    def encode(
+        self, frames_TD: Tensor, masked_T: Tensor
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Eq. 4 (or the teacher's pass when nothing is masked).
 
         Returns:
@@ -150,7 +159,9 @@ class OracleModel:
         zeroed_TD = frames_TD * (~masked_T)[:, None]
         kept = [t for t in range(masked_T.shape[0]) if not bool(masked_T[t])]
         x_TD = (frames_TD + self.conv_positions(zeroed_TD))[kept]
-        tokens_UD = self.state.get(f"{AUDIO}.extra_tokens", frames_TD.new_zeros(1, 0, x_TD.shape[1]))[0]
+        tokens_UD = self.state.get(
+            f"{AUDIO}.extra_tokens", frames_TD.new_zeros(1, 0, x_TD.shape[1])
+        )[0]
         x_TD = torch.cat([tokens_UD, x_TD])
         bias_HTT = formulas.alibi_bias_loops(
             torch.tensor([kept]),
@@ -175,7 +186,7 @@ class OracleModel:
         for i in range(self.settings.decoder_layers):
             name = f"{AUDIO}.decoder.blocks.{i}.0"
             weight, bias = self.state[f"{name}.weight"], self.state[f"{name}.bias"]
-            new_TD = gelu(layer_norm(same_conv(x_TD, weight, bias, groups=self.settings.decoder_groups)))
+            new_TD = conv_norm_gelu(x_TD, weight, bias, groups=self.settings.decoder_groups)
             x_TD = new_TD + x_TD if new_TD.shape == x_TD.shape else new_TD
         return self.linear(x_TD, f"{AUDIO}.decoder.proj")
 
