@@ -8,6 +8,8 @@ drawn for p + `prob_adjust`, then single frames are added or removed at random u
 literally as a start probability would mask 97 % of the frames.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -75,3 +77,38 @@ def visible_indices(masked_RT: Tensor) -> Tensor:
 def gather_frames(frames_RTD: Tensor, indices_RV: Tensor) -> Tensor:
     """Pick frames by number: (R, T, D) and (R, V) -> (R, V, D)."""
     return frames_RTD.gather(1, indices_RV.unsqueeze(-1).expand(-1, -1, frames_RTD.size(-1)))
+
+
+@dataclass(frozen=True)
+class SpanMasker:
+    """Masks of one configuration: how many frames, and which.
+
+    Attributes:
+        prob: Share of frames to mask.
+        span_frames: Length of a span, in frames.
+        prob_adjust: Added to `prob` when counting spans.
+        num_clones: Masked versions C of each utterance.
+    """
+
+    prob: float
+    span_frames: int
+    prob_adjust: float
+    num_clones: int
+
+    def count(self, num_frames: int) -> int:
+        """Count the frames masked in a row whose shortest utterance has `num_frames` valid frames."""
+        return num_masked_frames(num_frames, self.prob)
+
+    def draw(
+        self, num_frames: int, *, num_valid: int, num_masked: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Draw one row's mask, (num_frames,), bool; see `draw_span_mask`."""
+        return draw_span_mask(
+            num_frames,
+            num_valid=num_valid,
+            num_masked=num_masked,
+            span_frames=self.span_frames,
+            prob=self.prob,
+            prob_adjust=self.prob_adjust,
+            rng=rng,
+        )

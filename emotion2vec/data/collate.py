@@ -1,0 +1,72 @@
+"""Items to a batch: crops or pads them, and draws the masks.
+
+In: `SpeechItem`s. Out: `PretrainBatch` with waveforms (B, S) and masks (B, C, T). Masks and crops depend on run seed,
+epoch, utterance and clone only, so they are the same in any batch, worker, or resumed run of the same length.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from emotion2vec.audio.crop import random_crop
+from emotion2vec.data.batching import Masker
+from emotion2vec.data.dataset import SpeechItem
+from emotion2vec.seeding import derive_rng
+from emotion2vec.structs import PretrainBatch, num_frames, padding_from_lengths
+
+
+def collate_pretrain(
+    items: Sequence[SpeechItem],
+    masker: Masker,
+    *,
+    seed: int,
+    epoch: int,
+    max_samples: int | None,
+    pad: bool,
+) -> PretrainBatch:
+    """Make one micro-batch.
+
+    Args:
+        items: Utterances of the batch.
+        masker: Draws the masks.
+        seed: Seed of the run.
+        epoch: Epoch, from 1.
+        max_samples: Longer utterances are cropped at random.
+        pad: Pad to the longest instead of cropping to the shortest (the paper's way).
+    """
+    lengths = [len(item.waveform_S) for item in items]
+    target = (max if pad else min)(min(length, max_samples or length) for length in lengths)
+    waveforms = [
+        random_crop(item.waveform_S, min(target, length), derive_rng("crop", seed, epoch, item.id))
+        for item, length in zip(items, lengths, strict=True)
+    ]
+    waveform_BS = torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True)
+    used = [len(waveform) for waveform in waveforms]
+    padded = min(used) != max(used)
+    return PretrainBatch(
+        waveform_BS=waveform_BS,
+        padding_BS=padding_from_lengths(torch.tensor(used), max(used)) if padded else None,
+        masked_BCT=_draw_masks(items, used, masker, seed=seed, epoch=epoch),
+    )
+
+
+def _draw_masks(
+    items: Sequence[SpeechItem], lengths: Sequence[int], masker: Masker, *, seed: int, epoch: int
+) -> torch.Tensor:
+    """Draw (B, C, T) masks, each row with the count that the shortest utterance allows."""
+    frames = [num_frames(length) for length in lengths]
+    num_masked = masker.count(min(frames))
+    masks = [
+        [
+            masker.draw(
+                max(frames),
+                num_valid=num_valid,
+                num_masked=num_masked,
+                rng=derive_rng("mask", seed, epoch, item.id, clone),
+            )
+            for clone in range(masker.num_clones)
+        ]
+        for item, num_valid in zip(items, frames, strict=True)
+    ]
+    return torch.from_numpy(np.array(masks))

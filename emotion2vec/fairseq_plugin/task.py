@@ -1,0 +1,144 @@
+"""Registers the task `emotion2vec_pretraining`: data, the order of an update, figures of a run."""
+
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from fairseq.logging import metrics
+from fairseq.tasks import FairseqTask, register_task
+
+from emotion2vec.fairseq_plugin.config import PretrainingTaskConfig, validate_task
+from emotion2vec.fairseq_plugin.criterion import spread
+from emotion2vec.fairseq_plugin.dataset import PretrainingDataset, load_speech, make_batches
+from emotion2vec.fairseq_plugin.iterator import PlannedEpochIterator
+from emotion2vec.fairseq_plugin.recovery import LAST, recover_last_checkpoint
+from emotion2vec.fairseq_plugin.stopping import StopRequest
+from emotion2vec.fairseq_plugin.timing import StepTimer, peak_memory_gib
+from emotion2vec.model.diagnostics import CollapseMonitor
+from emotion2vec.model.masking import SpanMasker
+from emotion2vec.seeding import derive_seed
+
+
+@register_task("emotion2vec_pretraining", dataclass=PretrainingTaskConfig)
+class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
+    """Self-supervised pre-training on a manifest folder."""
+
+    def __init__(self, cfg: PretrainingTaskConfig, stop: StopRequest | None = None) -> None:
+        super().__init__(cfg)
+        self._stop = stop
+        self._timer = StepTimer()
+        self._monitor: CollapseMonitor | None = None
+        self._update = 0
+
+    @classmethod
+    def setup_task(cls, cfg: PretrainingTaskConfig, **_: Any) -> Self:
+        """Check the config, mend the run's last checkpoint, handle signals.
+
+        Raises:
+            ConfigError: A value is impossible.
+            CheckpointError: The run's folder holds checkpoints, and none is whole.
+        """
+        validate_task(cfg)
+        run_config = cfg._get_parent() if hasattr(cfg, "_get_parent") else None  # noqa: SLF001 - fairseq hides it
+        if run_config is None or "checkpoint" not in run_config:
+            return cls(cfg)  # loaded for its model, not to train
+        if cfg.restore_file == LAST:
+            recover_last_checkpoint(Path(cfg.save_dir))
+        stop = StopRequest(run_config)
+        stop.install()
+        return cls(cfg, stop)
+
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Build the model and watch it for collapse."""
+        model = super().build_model(cfg, from_checkpoint)
+        self._monitor = CollapseMonitor(model.config)
+        return model
+
+    def load_dataset(self, split: str, **_: Any) -> None:
+        """Open `<data>/<split>.tsv`.
+
+        Raises:
+            ManifestError: It is missing or malformed, or nothing in it is long enough.
+        """
+        cfg = self.cfg
+        speech = load_speech(
+            cfg.data, split, min_samples=cfg.min_sample_size, max_samples=cfg.max_sample_size
+        )
+        masker = SpanMasker(cfg.mask_prob, cfg.mask_length, cfg.mask_prob_adjust, cfg.clone_batch)
+        self.datasets[split] = PretrainingDataset(
+            speech, masker, seed=cfg.seed, max_samples=cfg.max_sample_size, pad=cfg.enable_padding
+        )
+
+    def get_batch_iterator(
+        self,
+        dataset: PretrainingDataset,
+        *,
+        max_tokens: int | None = None,
+        max_sentences: int | None = None,
+        data_buffer_size: int = 0,
+        **settings: Any,
+    ) -> PlannedEpochIterator:
+        """Return the iterator over planned batches, the same one for every epoch."""
+        if dataset not in self.dataset_to_epoch_iter:
+            kept = ("seed", "num_shards", "shard_id", "num_workers", "epoch", "skip_remainder_batch")
+            self.dataset_to_epoch_iter[dataset] = PlannedEpochIterator(
+                dataset,
+                update_freq=list(self.cfg.update_freq),
+                batch_sampler=make_batches(
+                    dataset.speech, max_tokens=max_tokens, batch_size=max_sentences, seed=self.cfg.seed
+                ),
+                buffer_size=data_buffer_size,
+                reuse_dataloader=True,
+                persistent_workers=True,
+                **{name: settings[name] for name in kept if name in settings},
+            )
+        return self.dataset_to_epoch_iter[dataset]
+
+    def train_step(
+        self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, ignore_grad: bool = False, **_: Any  # noqa: E501, FBT001, FBT002
+    ) -> tuple[Any, int, dict[str, Any]]:
+        """Forward and backward of one micro-batch; dropout and layer drop are seeded by the batch."""
+        self._timer.lap("data")
+        model.train()
+        model.set_num_updates(update_num)
+        planned = sample.get("planned")
+        if planned is not None:
+            torch.manual_seed(derive_seed("dropout", self.cfg.seed, planned.epoch, planned.number))
+        loss, sample_size, log = criterion(model, sample)
+        if ignore_grad:  # a dummy batch on a device that has none: takes part, counts for nothing
+            loss, sample_size, log = loss * 0, 0, {key: value * 0 for key, value in log.items()}
+        self._timer.lap("forward")
+        optimizer.backward(loss)
+        self._timer.lap("backward")
+        return loss, sample_size, log
+
+    def optimizer_step(self, optimizer: Any, model: Any, update_num: int) -> None:
+        """Step, then move the teacher (Eq. 10): a checkpoint of update N holds the teacher of update N."""
+        optimizer.step()
+        decay = model.update_teacher(update_num + 1)
+        self._update = update_num + 1
+        if self._stop is not None:
+            self._stop.apply(next(model.parameters()).device)
+        self._timer.lap("optimizer")
+        metrics.log_scalar("ema_decay", decay, weight=0, round=7)
+        metrics.log_scalar("memory_gb", peak_memory_gib(), weight=0, round=2)
+        for part, seconds in self._timer.take().items():
+            metrics.log_scalar(f"time_{part}", seconds, round=3)
+
+    def reduce_metrics(self, logging_outputs: list[dict[str, Any]], criterion: Any) -> None:
+        """Log an effective batch, and stop the run if it has collapsed.
+
+        Raises:
+            CollapseError: Says which figure fell below which limit and what to try.
+        """
+        type(criterion).reduce_metrics(logging_outputs)
+        devices = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        audio_seconds = sum(float(output["audio_seconds"]) for output in logging_outputs)
+        metrics.log_speed("audio_s_per_s", audio_seconds / devices, round=1)
+        if self._monitor is not None and criterion.training:
+            total = {key: sum(float(o[key]) for o in logging_outputs) for key in logging_outputs[0]}
+            self._monitor.check(spread(total), update=self._update)
+
+    def max_positions(self) -> None:
+        """No limit: long utterances are cropped."""
+        return
