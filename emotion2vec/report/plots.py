@@ -139,7 +139,7 @@ def nice_ticks(low: float, high: float, *, count: int = 4) -> list[float]:
     """Return round values that enclose [low, high].
 
     >>> nice_ticks(0.13, 0.92)
-    [0.0, 0.25, 0.5, 0.75, 1.0]
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     low, high = _widen(low, high)
     raw_step = (high - low) / count

@@ -5,9 +5,11 @@ N test utterances, D width of the head's first layer, K classes.
 """
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +110,7 @@ class ProbeResult:
     num_folds: int
     num_seeds: int
     curve: tuple[CurvePoint, ...]
-    raw: Mapping[str, object]
+    raw: Mapping[str, Any]
 
     @property
     def embeddings_path(self) -> Path | None:
@@ -195,7 +197,7 @@ def read_embeddings(result: ProbeResult) -> Embeddings | None:
                 label_index_N=np.asarray(arrays["label_index"], dtype=np.int64),
                 fold_N=np.asarray(arrays["fold"], dtype=np.int64),
             )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ReportError(
             f"{path}: not embeddings of train_probe.py ({error}); run it again"
         ) from None
@@ -203,7 +205,7 @@ def read_embeddings(result: ProbeResult) -> Embeddings | None:
     return embeddings
 
 
-def _load_json(path: Path) -> dict[str, object]:
+def _load_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ReportError(
             f"{path}: no such file; expected a result.json that train_probe.py has written"
@@ -221,7 +223,7 @@ def _load_json(path: Path) -> dict[str, object]:
     return raw
 
 
-def _check_schema(path: Path, raw: Mapping[str, object]) -> None:
+def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
     version = raw.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ReportError(
@@ -236,7 +238,7 @@ def _check_schema(path: Path, raw: Mapping[str, object]) -> None:
             )
 
 
-def _feature_name(features: Mapping[str, object]) -> str:
+def _feature_name(features: Mapping[str, Any]) -> str:
     """Pick the shortest honest name of what made the features."""
     name = features.get("name")
     checkpoint = features.get("checkpoint")
@@ -249,7 +251,7 @@ def _read_score(raw: Mapping[str, float]) -> Score:
     return Score(mean=float(raw["mean"]), std=float(raw["std"]))
 
 
-def _read_run(raw: Mapping[str, object]) -> ProbeRun:
+def _read_run(raw: Mapping[str, Any]) -> ProbeRun:
     scores = {
         key: float(value)
         for key, value in raw.items()
@@ -260,8 +262,8 @@ def _read_run(raw: Mapping[str, object]) -> ProbeRun:
         raise KeyError(missing[0])
     best_epoch = raw.get("best_epoch")
     return ProbeRun(
-        fold=int(raw["fold"]),  # type: ignore[call-overload]
-        seed=int(raw["seed"]),  # type: ignore[call-overload]
+        fold=int(raw["fold"]),
+        seed=int(raw["seed"]),
         scores=scores,
         best_epoch=best_epoch if isinstance(best_epoch, int) else None,
     )

@@ -108,7 +108,6 @@ def provenance_table(result: ProbeResult) -> Table:
     """List where a result comes from: features, checkpoint, probe settings, versions."""
     rows: dict[str, str] = {"Result file SHA-256": _sha256(result)}
     features = result.raw["features"]
-    assert isinstance(features, Mapping)
     for key in (
         "layers",
         "granularity",
