@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emotion2vec.audio.io import normalise_waveform
 from emotion2vec.errors import AudioError, ConfigError
 from emotion2vec.features.settings import ExtractionSettings
 from emotion2vec.features.upstreams import Upstream
-from emotion2vec.structs import CONV_STRIDES, MIN_SAMPLES, SAMPLES_PER_FRAME, num_frames, padding_from_lengths
-
-assert int(np.prod(CONV_STRIDES)) == SAMPLES_PER_FRAME
+from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME, num_frames, padding_from_lengths
 
 # half a step of 16-bit audio: below this nothing was recorded
 _SILENT_RANGE = 0.5 / 2**15
@@ -114,12 +113,11 @@ def encode_long(
 
 def _normalise(upstream: Upstream, waveform_S: Tensor) -> Tensor:
     """Normalise one utterance (S,) over its own samples, before any padding."""
-    mean, scale = _statistics(upstream, waveform_S)
-    return (waveform_S - mean) * scale
+    return normalise_waveform(waveform_S) if upstream.normalises else waveform_S
 
 
 def _statistics(upstream: Upstream, waveform_S: Tensor) -> tuple[float, float]:
-    """Compute what brings the waveform to zero mean and unit variance: (mean, factor)."""
+    """Compute what `normalise_waveform` subtracts and multiplies by, for audio too long to copy."""
     if not upstream.normalises:
         return 0.0, 1.0
     mean = float(waveform_S.mean(dtype=torch.float64))

@@ -162,14 +162,20 @@ class FeatureStore:
             reason = "is missing" if not self.paths.npy.is_file() else f"is damaged or cut short ({error})"
             raise FeatureStoreError(f"{self.paths.npy}: {reason}; extract it again with --overwrite") from error
 
-    def load(self) -> np.ndarray:
-        """Read all rows into memory as float32 and check that they are finite.
+    def load(self, layer: str = "last") -> np.ndarray:
+        """Read one layer of all rows into memory as float32 and check that it is finite.
+
+        Args:
+            layer: Of a store with several layers: `last`, `mean` over them, or the position from 0.
+
+        Returns:
+            (sum T, D), or (N, D) of a store with granularity `utterance`.
 
         Raises:
-            FeatureStoreError: The array is missing, cut short or not finite; names the utterance.
+            FeatureStoreError: The array is missing, cut short or not finite (names the utterance), or has no such layer.
         """
-        rows = np.array(self.rows(), dtype=np.float32)
-        finite = np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+        rows = np.array(self._one_layer(self.rows(), layer), dtype=np.float32)
+        finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
             first = int(np.searchsorted(np.cumsum(self.lengths_N), int(np.argmin(finite)), side="right"))
             raise FeatureStoreError(
@@ -177,6 +183,19 @@ class FeatureStore:
                 f"utterance {self.ids[first]!r}; extract it again with --overwrite"
             )
         return rows
+
+    def _one_layer(self, rows: np.ndarray, layer: str) -> np.ndarray:
+        """Pick a layer of (sum T, D) or (sum T, L, D); returns (sum T, D)."""
+        num_layers = rows.shape[1] if rows.ndim == 3 else 1
+        if layer == "mean" and rows.ndim == 3:
+            return rows.mean(axis=1, dtype=np.float32)
+        position = num_layers - 1 if layer in ("last", "mean") else int(layer)
+        if position >= num_layers:
+            raise FeatureStoreError(
+                f"{self.paths.npy}: layer {layer} is not there, the store has the positions 0 to {num_layers - 1}; "
+                "extract with --layers all, or choose another layer"
+            )
+        return rows[:, position] if rows.ndim == 3 else rows
 
     def _check_rows(self) -> None:
         rows = self.rows()

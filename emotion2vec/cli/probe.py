@@ -1,0 +1,62 @@
+"""Train the authors' small head on frozen features under cross-validation, and report WA, UA and weighted F1.
+
+  train_probe.py --config-dir config/probe --config-name urdu_10fold features=DIR [OVERRIDES]
+
+OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, valid_is_test=true, hydra.run.dir=DIR, ...
+Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz, folds.json and
+config.yaml to the run's folder.
+"""
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import emotion2vec
+
+HELP = "feature store + protocol -> WA, UA, weighted F1 under cross-validation"
+_CONFIG_DIR = Path(emotion2vec.__file__).parents[1] / "config" / "probe"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("--config-dir", type=Path, default=_CONFIG_DIR, metavar="DIR",
+                        help="folder of the protocols (default: config/probe of the project)")  # fmt: skip
+    parser.add_argument("--config-name", required=True, metavar="PROTOCOL", help="a YAML file there, without .yaml")
+    parser.add_argument("--write-folds", type=Path, metavar="FILE.tsv",
+                        help="make the protocol's fold file from this manifest instead of training")  # fmt: skip
+    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings, see below")
+    parser.epilog = _settings_help()
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate; returns the exit status.
+
+    Raises:
+        Emotion2VecError: The config, the features or the protocol do not fit together.
+    """
+    from emotion2vec.probe.results import fold_line
+    from emotion2vec.probe.run import compose_config, evaluate, write_folds
+
+    config, run_dir = compose_config(arguments.config_dir, arguments.config_name, arguments.overrides)
+    if arguments.write_folds is not None:
+        path, folds = write_folds(config, arguments.write_folds, config_dir=arguments.config_dir)
+        print(f"{path}: {len(folds.folds)} folds")
+        return 0
+    evaluation = evaluate(
+        config,
+        run_dir,
+        config_dir=arguments.config_dir,
+        on_fold=lambda number, total, runs: print(fold_line(number, total, runs), flush=True),
+    )
+    print(f"result: {run_dir / 'result.json'}")
+    print(evaluation.last_line())
+    return 0
+
+
+def _settings_help() -> str:
+    """List every setting with its default."""
+    from emotion2vec.probe.config import ProbeConfig
+
+    defaults = ProbeConfig()
+    rows = [f"  {f.name}={getattr(defaults, f.name)}\n      {f.metadata['help']}" for f in fields(ProbeConfig)]
+    return "\n".join(["settings (defaults of the program; a protocol's YAML changes some):", *rows])

@@ -1,0 +1,211 @@
+"""What an evaluation found, and the files that keep it.
+
+In: `RunResult`s of `trainer.py`. Out: `result.json` (schema below), `confusion.csv`, `embeddings.npz` for `report/`;
+the summary line. WA, UA, WF1 in percent; deviations are over seeds, each seed's score being its mean over folds.
+"""
+
+import csv
+import io
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import emotion2vec
+from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.head import ProbeHead, count_parameters
+from emotion2vec.probe.metrics import Scores, scores
+from emotion2vec.probe.protocol import EvaluationSet, FoldReport, FoldSet
+from emotion2vec.probe.trainer import RunResult
+
+SCHEMA_VERSION = 1
+METRICS = {"WA": "wa", "UA": "ua", "WF1": "wf1", "UAR": "ua", "macro_F1": "macro_f1"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One metric over the seeds, in percent.
+
+    Attributes:
+        mean: Mean over seeds of the mean over folds.
+        std: Sample standard deviation over seeds; 0 for one seed.
+    """
+
+    mean: float
+    std: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.2f}+-{self.std:.2f}"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A protocol's outcome.
+
+    Attributes:
+        config: The settings.
+        store_header: The feature store's JSON.
+        chosen: The utterances and labels.
+        folds: The folds.
+        report: Speakers that folds share.
+        runs: Results, fold by fold and within one seed by seed.
+        feature_dim: Width D.
+        seconds: Time that it took.
+    """
+
+    config: ProbeConfig
+    store_header: dict[str, Any]
+    chosen: EvaluationSet
+    folds: FoldSet
+    report: FoldReport
+    runs: tuple[RunResult, ...]
+    feature_dim: int
+    seconds: float
+
+    @property
+    def corpus(self) -> str | None:
+        """Name of the corpus."""
+        return self.config.corpus or self.store_header.get("corpus")
+
+    @cached_property
+    def run_scores(self) -> tuple[Scores, ...]:
+        """Scores of each run."""
+        return tuple(scores(run.confusion_KK) for run in self.runs)
+
+    def summary(self, metric: str) -> Summary:
+        """Summarise one of `METRICS` over the seeds."""
+        by_seed: dict[int, list[float]] = {}
+        for run, score in zip(self.runs, self.run_scores, strict=True):
+            by_seed.setdefault(run.seed, []).append(getattr(score, METRICS[metric]))
+        means = [statistics.fmean(values) for values in by_seed.values()]
+        return Summary(statistics.fmean(means), statistics.stdev(means) if len(means) > 1 else 0.0)
+
+    def last_line(self) -> str:
+        """Return the line that ends the command's output."""
+        figures = " ".join(f"{name} {self.summary(name)}" for name in ("WA", "UA", "WF1"))
+        return f"{figures} folds={len(self.folds.folds)} seeds={len(self.config.seeds)}"
+
+    def first_seed(self) -> list[RunResult]:
+        """Return the runs of the first seed, fold by fold."""
+        return [run for run in self.runs if run.seed == self.config.seeds[0]]
+
+    def confusion(self) -> np.ndarray:
+        """Sum the first seed's test counts over the folds, (K, K), rows true."""
+        total: np.ndarray = np.sum([run.confusion_KK for run in self.first_seed()], axis=0)
+        return total
+
+
+def fold_line(number: int, num_folds: int, runs: Sequence[RunResult]) -> str:
+    """Return the line printed when a fold is done: its scores over the seeds."""
+    parts = [scores(run.confusion_KK) for run in runs]
+    figures = " ".join(
+        f"{name} {statistics.fmean(getattr(part, METRICS[name]) for part in parts):.2f}" for name in ("WA", "UA", "WF1")
+    )
+    epochs = ",".join(str(run.best_epoch) for run in runs)
+    return f"fold {number}/{num_folds} {figures} test={int(runs[0].confusion_KK.sum())} best_epochs={epochs}"
+
+
+def write_result(evaluation: Evaluation, run_dir: Path) -> None:
+    """Write `confusion.csv`, `embeddings.npz` and, last, `result.json`."""
+    names = evaluation.chosen.label_names
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["true\\predicted", *names])
+    writer.writerows([name, *row] for name, row in zip(names, evaluation.confusion().tolist(), strict=True))
+    write_text(run_dir / "confusion.csv", table.getvalue())
+    _write_embeddings(evaluation, run_dir / "embeddings.npz")
+    write_text(run_dir / "result.json", json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n")
+
+
+def result_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Build the contents of `result.json`."""
+    config, folds = evaluation.config, evaluation.folds
+    first = evaluation.runs[0]
+    head = ProbeHead(evaluation.feature_dim, config.hidden_dim, len(evaluation.chosen.label_names))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "protocol": config.protocol,
+        "corpus": evaluation.corpus,
+        "synthetic": bool(evaluation.store_header.get("synthetic", False)),
+        "valid_is_test": config.valid_is_test,
+        "features": evaluation.store_header,
+        "labels": list(evaluation.chosen.label_names),
+        "num_utterances": len(evaluation.chosen.rows.ids),
+        "runs": [_run_json(run, score) for run, score in zip(evaluation.runs, evaluation.run_scores, strict=True)],
+        "summary": {name: asdict(evaluation.summary(name)) for name in METRICS},
+        "confusion": evaluation.confusion().tolist(),
+        "num_folds": len(folds.folds),
+        "num_seeds": len(config.seeds),
+        "folds": {
+            "rule": folds.rule,
+            "seed": folds.seed,
+            "group_by": folds.group_by,
+            "source": folds.source,
+            "num_speakers": evaluation.report.num_speakers,
+            "shared_speakers": list(evaluation.report.shared_speakers),
+        },
+        "curves": {f"fold{first.fold} seed{first.seed}": [list(point) for point in first.curve]},
+        "probe": {**asdict(config), "features": Path(config.features).name, "num_parameters": count_parameters(head)},
+        "embeddings": "embeddings.npz",
+        "seconds": round(evaluation.seconds, 3),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "emotion2vec": emotion2vec.__version__,
+        },
+        "git_commit": _git_commit(),
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file through a temporary one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _run_json(run: RunResult, score: Scores) -> dict[str, Any]:
+    return {
+        "fold": run.fold,
+        "seed": run.seed,
+        **{name: round(getattr(score, attribute), 4) for name, attribute in METRICS.items()},
+        "valid_WA": round(run.valid_wa, 4),
+        "best_epoch": run.best_epoch,
+        "confusion": run.confusion_KK.tolist(),
+    }
+
+
+def _write_embeddings(evaluation: Evaluation, path: Path) -> None:
+    """Write the first seed's test embeddings: x (N, H), label_index (N,), fold (N,), id (N,)."""
+    runs = evaluation.first_seed()
+    position = {name: index for index, name in enumerate(evaluation.chosen.rows.ids)}
+    ids = [name for run in runs for name in evaluation.folds.folds[run.fold].test]
+    temporary = path.with_name(f".{path.name}.tmp.npz")
+    np.savez(
+        temporary,
+        x=np.concatenate([run.embeddings_NH for run in runs]),
+        label_index=evaluation.chosen.label_index_N[[position[name] for name in ids]],
+        fold=np.repeat([run.fold for run in runs], [len(run.embeddings_NH) for run in runs]),
+        id=np.array(ids),
+    )
+    os.replace(temporary, path)
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the source tree; None when it is not in a repository."""
+    command = ["git", "-C", str(Path(emotion2vec.__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

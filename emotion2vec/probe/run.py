@@ -1,0 +1,194 @@
+"""Evaluate features under a protocol: compose the config, train, score, write the result.
+
+In: a YAML of `config/probe/` with overrides, through Hydra. Out: `result.json`, `confusion.csv`, `embeddings.npz`,
+`folds.json` and `config.yaml` in the run's folder; `Evaluation` for `cli/probe.py`. Paper: Section 4.3.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from emotion2vec.data.manifest import read_card, read_manifest
+from emotion2vec.errors import ConfigError, ProtocolError
+from emotion2vec.features.store import FeatureStore
+from emotion2vec.features.upstreams import resolve_device
+from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.protocol import (
+    FoldSet,
+    Rows,
+    check_folds,
+    fold_file_text,
+    index_folds,
+    make_folds,
+    read_fold_file,
+    select_utterances,
+)
+from emotion2vec.probe.results import Evaluation, write_result, write_text
+from emotion2vec.probe.trainer import PackedFeatures, RunResult, train_runs
+from emotion2vec.progress import progress
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_NAME = "probe_schema"
+
+
+def compose_config(
+    config_dir: Path, config_name: str, overrides: Sequence[str]
+) -> tuple[ProbeConfig, Path]:
+    """Compose a protocol's config as Hydra does.
+
+    Args:
+        config_dir: Folder of the YAML files.
+        config_name: Name of one, without `.yaml`.
+        overrides: Hydra overrides such as `features=DIR`, `seeds=[1,2]`, `hydra.run.dir=DIR`.
+
+    Returns:
+        The checked config, and the run's folder.
+
+    Raises:
+        ConfigError: No such config, or a wrong override or value.
+    """
+    name = config_name.removesuffix(".yaml")
+    if not (config_dir / f"{name}.yaml").is_file():
+        known = sorted(path.stem for path in config_dir.glob("*.yaml"))
+        raise ConfigError(f"no protocol {name!r} in {str(config_dir)!r}; there are {known or 'none: give --config-dir'}")
+    setup_globals()
+    ConfigStore.instance().store(name=SCHEMA_NAME, node=ProbeConfig)
+    try:
+        with initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
+            composed = compose(name, overrides=list(overrides), return_hydra_config=True)
+        run_dir = Path(str(composed.hydra.run.dir))
+        config = _to_object(composed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"{name}: {_plain(error)}") from error
+    config.protocol = config.protocol or name
+    config.validate()
+    return config, run_dir
+
+
+def evaluate(
+    config: ProbeConfig,
+    run_dir: Path,
+    *,
+    config_dir: Path,
+    on_fold: Callable[[int, int, Sequence[RunResult]], None],
+) -> Evaluation:
+    """Run a protocol and write its result.
+
+    Args:
+        config: The settings.
+        run_dir: Where the result goes.
+        config_dir: Folder that `fold_file` is relative to.
+        on_fold: Called with (number of the fold from 1, number of folds, its results of all seeds) when it is done.
+
+    Raises:
+        ConfigError: No features given, or a device that is not there.
+        FeatureStoreError: The features are missing or damaged.
+        ProtocolError: The protocol does not fit them.
+    """
+    started = time.monotonic()
+    if not config.features:
+        raise ConfigError("no features given; say features=DIR, a folder that extract_features.py wrote")
+    store = FeatureStore.open(config.features, config.split)
+    chosen = select_utterances(
+        Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits), config, config.features
+    )
+    folds = load_folds(chosen.rows, config, config_dir)
+    report = check_folds(folds, chosen.rows)
+    logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
+                config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
+                max(report.shared_speakers), report.num_speakers)  # fmt: skip
+    indexed = index_folds(folds, chosen, config)
+    features = _load_features(store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config)
+    runs: list[RunResult] = []
+    total = len(indexed) * len(config.seeds)
+    for run in progress(train_runs(features, indexed, config), description="probe", total=total, unit="run"):
+        runs.append(run)
+        if len(runs) % len(config.seeds) == 0:
+            on_fold(run.fold + 1, len(indexed), runs[-len(config.seeds) :])
+    evaluation = Evaluation(
+        config, store.header, chosen, folds, report, tuple(runs), features.frames_FD.shape[1], time.monotonic() - started
+    )
+    run_dir.mkdir(parents=True, exist_ok=True)
+    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))
+    write_result(evaluation, run_dir)
+    return evaluation
+
+
+def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tuple[Path, FoldSet]:
+    """Make a protocol's folds by its rule from a manifest, and write them to its fold file.
+
+    Args:
+        config: The protocol; must name a `fold_file`.
+        manifest: `<split>.tsv` of the corpus.
+        config_dir: Folder that `fold_file` is relative to.
+
+    Raises:
+        ManifestError: The manifest is missing or malformed.
+        ProtocolError: The protocol has no fold file, or the rule does not fit the corpus.
+    """
+    if not config.fold_file:
+        raise ProtocolError(f"{config.protocol} has no fold_file: its folds are made by rule whenever it runs")
+    rows = _manifest_rows(manifest)
+    chosen = select_utterances(rows, config, str(manifest))
+    folds = make_folds(chosen.rows, config)
+    check_folds(folds, chosen.rows)
+    path = config_dir / config.fold_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, fold_file_text(folds, config, config.corpus or read_card(manifest.parent).get("name")))
+    return path, folds
+
+
+def load_folds(rows: Rows, config: ProbeConfig, config_dir: Path) -> FoldSet:
+    """Read the protocol's fold file, or make folds by its rule.
+
+    Raises:
+        ProtocolError: The file is missing or not a fold file, or the rule does not fit.
+    """
+    if config.fold_file:
+        return read_fold_file(config_dir / config.fold_file)
+    return make_folds(rows, config)
+
+
+def _manifest_rows(manifest: Path) -> Rows:
+    utterances = read_manifest(manifest).utterances
+    columns = ("id", "label", "speaker", "session", "split")
+    return Rows(*([getattr(utterance, column) for utterance in utterances] for column in columns))
+
+
+def _load_features(
+    store: FeatureStore, positions: Any, label_index_N: Any, num_labels: int, config: ProbeConfig
+) -> PackedFeatures:
+    """Load the frames of all utterances and keep those at the positions."""
+    device = resolve_device(config.device)
+    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    frames_FD = torch.from_numpy(store.load(config.layer)).to(device, dtype)
+    lengths_N = torch.from_numpy(store.lengths_N)
+    everything = PackedFeatures(frames_FD, lengths_N, torch.zeros_like(lengths_N), num_labels)
+    kept = everything if len(positions) == len(lengths_N) else everything.gather(positions)
+    return PackedFeatures(kept.frames_FD, kept.lengths_N, torch.from_numpy(label_index_N), num_labels)
+
+
+def _to_object(composed: DictConfig) -> ProbeConfig:
+    """Merge what Hydra composed into the dataclass; wrong keys and types are refused here."""
+    values = {key: value for key, value in composed.items() if key != "hydra"}
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ProbeConfig), values))
+    assert isinstance(config, ProbeConfig)
+    return config
+
+
+def _plain(error: Exception) -> str:
+    """Keep the lines of Hydra's message that concern a user."""
+    lines = [line.strip() for line in str(error.__cause__ or error).splitlines()]
+    return "; ".join(line for line in lines if line and not line.startswith(("full_key", "object_type", "To append")))
