@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
                         help="precision of the computation; the store is float32 (default: %(default)s)")  # fmt: skip
     parser.add_argument("--batch-seconds", type=float, default=60.0, metavar="S",
-                        help="padded audio in a batch, at most; does not change the result (default: %(default)s)")  # fmt: skip
+                        help="padded audio in a batch, at most; no result depends on it (default: %(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace a store of other settings")
 
 

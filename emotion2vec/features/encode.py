@@ -5,6 +5,7 @@ utterance's features depend neither on the batch nor on padding; long audio is e
 B utterances, S samples, T frames, U utterance tokens, L layers, D width.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -122,7 +123,8 @@ def _statistics(upstream: Upstream, waveform_S: Tensor) -> tuple[float, float]:
         return 0.0, 1.0
     mean = float(waveform_S.mean(dtype=torch.float64))
     # in pieces: hours of audio in float64 would need four times their memory
-    squares = sum(float((piece.double() - mean).square().sum()) for piece in waveform_S.split(1 << 22))
+    pieces = torch.split(waveform_S, 1 << 22)
+    squares = math.fsum(float((piece.double() - mean).square().sum()) for piece in pieces)
     return mean, float((squares / len(waveform_S) + _NORM_EPS) ** -0.5)
 
 

@@ -157,10 +157,11 @@ class FeatureStore:
             FeatureStoreError: The array is missing or cut short.
         """
         try:
-            return np.load(self.paths.npy, mmap_mode="r", allow_pickle=False)
+            rows: np.ndarray = np.load(self.paths.npy, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             reason = "is missing" if not self.paths.npy.is_file() else f"is damaged or cut short ({error})"
             raise FeatureStoreError(f"{self.paths.npy}: {reason}; extract it again with --overwrite") from error
+        return rows
 
     def load(self, layer: str = "last") -> np.ndarray:
         """Read one layer of all rows into memory as float32 and check that it is finite.
@@ -172,7 +173,7 @@ class FeatureStore:
             (sum T, D), or (N, D) of a store with granularity `utterance`.
 
         Raises:
-            FeatureStoreError: The array is missing, cut short or not finite (names the utterance), or has no such layer.
+            FeatureStoreError: The array is missing, cut short, not finite (names the utterance) or has no such layer.
         """
         rows = np.array(self._one_layer(self.rows(), layer), dtype=np.float32)
         finite = np.isfinite(rows).all(axis=1)
@@ -188,7 +189,7 @@ class FeatureStore:
         """Pick a layer of (sum T, D) or (sum T, L, D); returns (sum T, D)."""
         num_layers = rows.shape[1] if rows.ndim == 3 else 1
         if layer == "mean" and rows.ndim == 3:
-            return rows.mean(axis=1, dtype=np.float32)
+            return np.asarray(rows.mean(axis=1, dtype=np.float32))
         position = num_layers - 1 if layer in ("last", "mean") else int(layer)
         if position >= num_layers:
             raise FeatureStoreError(
@@ -201,13 +202,13 @@ class FeatureStore:
         rows = self.rows()
         if len(self.lengths_N) != len(self.ids):
             raise FeatureStoreError(
-                f"{self.paths.lengths}: {len(self.lengths_N)} lines, but {self.paths.json.name} has {len(self.ids)} ids; "
-                "the files are not of one run: extract again with --overwrite"
+                f"{self.paths.lengths}: {len(self.lengths_N)} lines, but {self.paths.json.name} has {len(self.ids)} "
+                "ids; the files are not of one run: extract again with --overwrite"
             )
         if rows.ndim not in (2, 3) or int(self.lengths_N.sum()) != len(rows):
             raise FeatureStoreError(
-                f"{self.paths.lengths}: the lengths add up to {int(self.lengths_N.sum())} rows, but {self.paths.npy.name} "
-                f"has shape {rows.shape}; extract again with --overwrite"
+                f"{self.paths.lengths}: the lengths add up to {int(self.lengths_N.sum())} rows, but "
+                f"{self.paths.npy.name} has shape {rows.shape}; extract again with --overwrite"
             )
 
 
@@ -267,7 +268,7 @@ def _read_labels(paths: StorePaths, ids: tuple[str, ...]) -> tuple[str | None, .
     rows = [line.split("\t") for line in paths.emo.read_text(encoding="utf-8").splitlines()]
     if [row[0] for row in rows] != list(ids) or any(len(row) != 2 for row in rows):
         raise FeatureStoreError(
-            f"{paths.emo}: its {len(rows)} lines 'id<TAB>label' are not the {len(ids)} ids of {paths.json.name} in order; "
-            "extract again with --overwrite"
+            f"{paths.emo}: its {len(rows)} lines 'id<TAB>label' are not the {len(ids)} ids of {paths.json.name} in "
+            "order; extract again with --overwrite"
         )
     return tuple(row[1] or None for row in rows)

@@ -243,7 +243,8 @@ class FeatureStoreWriter:
         if not entries:
             if self.paths.npy.exists():
                 raise FeatureStoreError(
-                    f"{self.paths.npy}: already there, but not written by this program; give another --out or --overwrite"
+                    f"{self.paths.npy}: already there, but not written by this program; give another --out, or "
+                    "--overwrite to replace it"
                 )
             self.paths.partial_rows.write_bytes(b"")
             header = {"fingerprint": self._fingerprint, **self._settings.as_json()}

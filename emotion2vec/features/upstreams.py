@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from emotion2vec.errors import CheckpointError, ConfigError
 from emotion2vec.features.settings import DTYPES
 from emotion2vec.features.store import CheckpointIdentity
+from emotion2vec.model.encoder import EncoderFeatures, SpeechEncoder
 from emotion2vec.structs import FRAME_RATE_HZ, MIN_SAMPLES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 UNTRAINED_PREFIX = "untrained:"
@@ -75,7 +76,7 @@ class EncoderUpstream:
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: SpeechEncoder,
         *,
         name: str,
         identity: CheckpointIdentity,
@@ -93,7 +94,7 @@ class EncoderUpstream:
         """Run the encoder; see `Upstream.encode`. Waveform (B, S) -> layers (B, T, D), tokens (B, U, D)."""
         narrow = self.dtype == "bfloat16"
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=narrow):
-            features = self._encoder.extract(waveform_BS, padding_BS)
+            features: EncoderFeatures = self._encoder.extract(waveform_BS, padding_BS)
         return HiddenStates(
             tuple(layer.float() for layer in features.layers),
             tuple(tokens.float() for tokens in features.tokens),
@@ -187,7 +188,7 @@ def _load_encoder(path: Path, *, untrained: bool, device: torch.device, dtype: s
     from emotion2vec.model.factory import build_encoder
 
     loaded = load_encoder(path)
-    encoder: nn.Module = loaded.encoder
+    encoder = loaded.encoder
     if untrained:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)

@@ -25,8 +25,8 @@ class ProbeHead(nn.Module):
             generator: Source of the initial weights; None is torch's own.
         """
         super().__init__()
-        self.hidden = nn.utils.skip_init(nn.Linear, feature_dim, hidden_dim)
-        self.output = nn.utils.skip_init(nn.Linear, hidden_dim, num_labels)
+        self.hidden = nn.Linear(feature_dim, hidden_dim)
+        self.output = nn.Linear(hidden_dim, num_labels)
         for layer in (self.hidden, self.output):
             bound = layer.in_features**-0.5
             for parameter in (layer.weight, layer.bias):

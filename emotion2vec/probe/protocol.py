@@ -213,10 +213,11 @@ def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> s
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     parts = [
-        "  {" + ",\n   ".join(f'"{part}": {json.dumps(ids, ensure_ascii=False)}' for part, ids in asdict(fold).items()) + "}"
+        ",\n   ".join(f'"{part}": {json.dumps(ids, ensure_ascii=False)}' for part, ids in asdict(fold).items())
         for fold in folds.folds
     ]
-    return "\n".join(["{", *lines, ' "folds": [', ",\n".join(parts), " ]", "}"]) + "\n"
+    body = ",\n".join(f"  {{{part}}}" for part in parts)
+    return "\n".join(["{", *lines, ' "folds": [', body, " ]", "}"]) + "\n"
 
 
 def read_fold_file(path: Path) -> FoldSet:
@@ -226,7 +227,9 @@ def read_fold_file(path: Path) -> FoldSet:
         ProtocolError: Missing, not JSON, or not a fold file.
     """
     if not path.is_file():
-        raise ProtocolError(f"no fold file {str(path)!r}; write it with train_probe.py --write-folds, or set fold_file=null")
+        raise ProtocolError(
+            f"no fold file {str(path)!r}; write it with train_probe.py --write-folds, or set fold_file=null"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         folds = tuple(Fold(*(tuple(map(str, fold[part])) for part in _PARTS)) for fold in data["folds"])
@@ -245,8 +248,9 @@ def _check_ids(folds: FoldSet, rows: Rows) -> None:
         where = f"{folds.source}: fold {number}"
         if unknown:
             raise ProtocolError(
-                f"{where}: {len(unknown)} of its {len(listed)} ids are not among the {len(known)} labelled utterances of "
-                f"the features, e.g. {unknown[:3]}; extract the whole corpus, or use fold_file=null to make folds by rule"
+                f"{where}: {len(unknown)} of its {len(listed)} ids are not among the {len(known)} labelled utterances "
+                f"of the features, e.g. {unknown[:3]}; extract the whole corpus, or use fold_file=null to make folds "
+                "by rule"
             )
         if forgotten:
             raise ProtocolError(

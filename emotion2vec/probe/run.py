@@ -61,7 +61,8 @@ def compose_config(
     name = config_name.removesuffix(".yaml")
     if not (config_dir / f"{name}.yaml").is_file():
         known = sorted(path.stem for path in config_dir.glob("*.yaml"))
-        raise ConfigError(f"no protocol {name!r} in {str(config_dir)!r}; there are {known or 'none: give --config-dir'}")
+        there = f"there are {known}" if known else "it holds none: give --config-dir"
+        raise ConfigError(f"no protocol {name!r} in {str(config_dir)!r}; {there}")
     setup_globals()
     ConfigStore.instance().store(name=SCHEMA_NAME, node=ProbeConfig)
     try:
@@ -116,9 +117,8 @@ def evaluate(
         runs.append(run)
         if len(runs) % len(config.seeds) == 0:
             on_fold(run.fold + 1, len(indexed), runs[-len(config.seeds) :])
-    evaluation = Evaluation(
-        config, store.header, chosen, folds, report, tuple(runs), features.frames_FD.shape[1], time.monotonic() - started
-    )
+    dim, seconds = features.frames_FD.shape[1], time.monotonic() - started
+    evaluation = Evaluation(config, store.header, chosen, folds, report, tuple(runs), dim, seconds)
     run_dir.mkdir(parents=True, exist_ok=True)
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))

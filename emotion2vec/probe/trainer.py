@@ -181,7 +181,7 @@ def _train_epoch(
             logits_BK = head(chosen.frames_FD, chosen.lengths_N.to(device))
             loss = nn.functional.cross_entropy(logits_BK, chosen.labels_N.to(device), reduction="sum")
             # gradients of the parts add up to that of the batch's mean loss
-            (loss / len(batch)).backward()
+            torch.autograd.backward(loss / len(batch))
             total += float(loss.detach())
         optimizer.step()
     return total / len(order)
