@@ -105,8 +105,11 @@ case "$nproc_given" in
     *[!0-9]* | 0) fail "NPROC must be a whole number of processes >= 1, but is ${nproc_given@Q}" ;;
 esac
 given=" $* "
-gpus="$(count_gpus)"
-case "$given" in *' common.cpu=true '* | *' common.cpu=True '* | *'run_config=local_cpu '*) gpus=0 ;; esac
+case "$given" in
+    *' common.cpu=true '* | *' common.cpu=True '* | *'run_config=local_cpu '*) gpus=0 ;;
+    *' common.cpu=false '* | *' common.cpu=False '*) gpus="$(count_gpus)" ;;
+    *) if grep -Eq '^ +cpu: true' "$config_dir/$config_name.yaml"; then gpus=0; else gpus="$(count_gpus)"; fi ;;
+esac
 processes="${nproc_given:-1}"
 launch=(python -P -m emotion2vec.fairseq_plugin.launch)
 if [ "$gpus" -gt 0 ]; then
@@ -147,6 +150,9 @@ else
     export MALLOC_TOP_PAD_="${MALLOC_TOP_PAD_:-268435456}"
 fi
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$threads}"
+# Hydra's advice to fairseq about its next version would hide what matters.
+hydra_advice="ignore:::fairseq_cli.hydra_train,ignore:::hydra.core.default_element,ignore:::hydra.main,ignore::UserWarning:__main__"
+export PYTHONWARNINGS="$hydra_advice${PYTHONWARNINGS:+,$PYTHONWARNINGS}"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 
 exec "${launch[@]}" --config-dir "$config_dir" --config-name "$config_name" \

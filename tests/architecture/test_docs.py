@@ -15,10 +15,11 @@ CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # A file or folder of the repository: a path with a folder in it or a known ending, no placeholder, no space.
 PATH = re.compile(r"^[\w.*-]+(/[\w.*-]+)+/?$|^[\w-]+\.(py|sh|md|toml|yaml|txt)$")
-GENERATED = ("result.json", "corpus.json", "utterances.tsv", "config.json")
 
 
 def _exists(name: str, document: Path) -> bool:
+    if "/" not in name and any(path.name == name for path in tracked_files()):
+        return True
     bases = (ROOT, PACKAGE, document.parent)
     return any(next(base.glob(name.rstrip("/")), None) is not None for base in bases)
 

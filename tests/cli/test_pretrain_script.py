@@ -98,6 +98,17 @@ def test_relative_paths_become_absolute(
     assert expected.replace("{here}", str(tmp_path / "here")) in lines
 
 
+def test_a_config_for_cpu_is_one_process_on_a_machine_with_gpus_too(
+    repository: Path, pretrain
+) -> None:
+    recorder = repository / ".venv" / "bin" / "python"
+    recorder.write_text(recorder.read_text().replace("echo 0", "echo 8"))
+    config = repository / "config" / "pretraining" / "tiny.yaml"
+    config.write_text("common:\n  cpu: true\n")
+    lines = pretrain("tiny").stdout.splitlines()
+    assert "distributed_training.distributed_world_size=1" in lines
+
+
 def test_two_processes_on_cpu_use_torchrun(pretrain) -> None:
     lines = pretrain("tiny", "common.cpu=true", NPROC="2").stdout.splitlines()
     assert lines[:3] == ["torchrun", "--nproc_per_node", "2"]
