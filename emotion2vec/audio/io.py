@@ -5,6 +5,7 @@ Paper: Section 4.1 (single channel, 16 kHz). S samples, C channels.
 """
 
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -93,20 +94,21 @@ def read_audio(
             of it or is shorter than 400 samples.
     """
     path = Path(path)
+    if path.suffix.lower() in CONTAINER_SUFFIXES:
+        _require_file(path)
+        samples_SC, rate = decode_container(path)
+        waveform_S = resample_to_16k(_mono(samples_SC, path), rate)
+        start, end = _segment(path, start_sample, end_sample, waveform_S.numel())
+        return _require_length(waveform_S[start:end], path)
     info = audio_info(path)
-    start = 0 if start_sample is None else start_sample
-    end = info.num_samples_16k if end_sample is None else end_sample
-    if not 0 <= start < end <= info.num_samples_16k:
-        reason = f"has no segment {start}..{end}: it holds {info.num_samples_16k} samples at 16 kHz"
-        raise AudioError(path, reason)
+    start, end = _segment(path, start_sample, end_sample, info.num_samples_16k)
     source, target = resampling_blocks(info.sample_rate_hz)
+    # read whole blocks around the segment: it then has the same samples as a cut of the whole file
     margin = context_blocks(info.sample_rate_hz) if info.sample_rate_hz != SAMPLE_RATE_HZ else 0
     first_block = max(0, start // target - margin)
-    last_block = -(-end // target) + margin
-    stop = min(info.num_samples, last_block * source)
+    stop = min(info.num_samples, (-(-end // target) + margin) * source)
     samples_SC = _read_samples(path, first_block * source, stop)
-    waveform_S = _mono(samples_SC, path)
-    waveform_S = resample_to_16k(waveform_S, info.sample_rate_hz)
+    waveform_S = resample_to_16k(_mono(samples_SC, path), info.sample_rate_hz)
     offset = first_block * target
     return _require_length(waveform_S[start - offset : end - offset], path)
 
@@ -125,14 +127,9 @@ def to_speech(array: np.ndarray | Tensor, sample_rate_hz: int, *, source: str = 
     Raises:
         AudioError: Wrong type or shape, impossible rate, empty, not finite or shorter than 400 samples.
     """
-    if (
-        isinstance(sample_rate_hz, bool)
-        or int(sample_rate_hz) != sample_rate_hz
-        or sample_rate_hz <= 0
-    ):
-        raise AudioError(
-            source, f"sample rate must be a whole number > 0, but is {sample_rate_hz!r}"
-        )
+    if not _is_positive_whole(sample_rate_hz):
+        reason = f"has the sample rate {sample_rate_hz!r}; expected a whole number > 0"
+        raise AudioError(source, reason)
     samples = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
     if samples.dtype.name in _INTEGER_SCALES:
         samples = samples / _INTEGER_SCALES[samples.dtype.name]
@@ -175,6 +172,22 @@ def is_silent(waveform_S: Tensor) -> bool:
     )
 
 
+def _is_positive_whole(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return float(value).is_integer() and float(value) > 0
+
+
+def _segment(path: Path, start: int | None, end: int | None, num_samples: int) -> tuple[int, int]:
+    """Fill in the ends of a segment and check that it lies within the file."""
+    start = 0 if start is None else start
+    end = num_samples if end is None else end
+    if not 0 <= start < end <= num_samples:
+        reason = f"has no segment {start}..{end}: it holds {num_samples} samples at 16 kHz"
+        raise AudioError(path, reason)
+    return start, end
+
+
 def _require_file(path: Path) -> None:
     if not path.exists():
         raise AudioError(path, "does not exist")
@@ -193,8 +206,6 @@ def _plain(error: Exception, path: Path) -> str:
 
 def _read_samples(path: Path, start: int, stop: int) -> np.ndarray:
     """Decode the samples [start, stop) of the file's own rate, (S, C) float32."""
-    if path.suffix.lower() in CONTAINER_SUFFIXES:
-        return decode_container(path)[0][start:stop]
     try:
         samples_SC, _ = soundfile.read(
             str(path), start=start, stop=stop, dtype="float32", always_2d=True

@@ -89,6 +89,11 @@ def all_corpora() -> dict[str, Corpus]:
     return dict(sorted(_REGISTRY.corpora.items()))
 
 
+def corpus_names() -> tuple[str, ...]:
+    """Return the names that `prepare_corpus.py` takes, in alphabetical order."""
+    return tuple(all_corpora())
+
+
 def get_corpus(name: str) -> Corpus:
     """Return one corpus.
 

@@ -170,7 +170,7 @@ def _read_lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: not UTF-8 text ({error})") from error
-    return text.removesuffix("\n").split("\n")
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 def _read_tsv(tsv: Path) -> tuple[Path, list[tuple[str, int]]]:
@@ -180,7 +180,7 @@ def _read_tsv(tsv: Path) -> tuple[Path, list[tuple[str, int]]]:
             f"no manifest {str(tsv)!r}; expected a .tsv with the root folder on line 1 and one "
             "'path<TAB>samples' a line; make one with scripts/prepare_corpus.py"
         )
-    first, *lines = [line.removesuffix("\r") for line in _read_lines(tsv)]
+    first, *lines = _read_lines(tsv)
     if not first.strip():
         raise ManifestError(f"{tsv}:1: expected the root folder, but the line is blank")
     # a relative root is relative to the manifest: a folder that holds both can be moved
@@ -216,7 +216,7 @@ def _read_emo(emo: Path, paths: Sequence[str]) -> list[tuple[str | None, str | N
     """Read (id, label) for each path, in order; (None, None) without the file."""
     if not emo.is_file():
         return [(None, None)] * len(paths)
-    lines = [line.removesuffix("\r") for line in _read_lines(emo)]
+    lines = _read_lines(emo)
     if len(lines) != len(paths):
         raise ManifestError(
             f"{emo}: has {len(lines)} lines, but the .tsv has {len(paths)} utterances; both must list the same"
