@@ -41,8 +41,18 @@ class ConvDecoder(nn.Module):
         self.proj = nn.Linear(decoder_dim, dim)
         self.input_dropout = nn.Dropout(input_dropout)
 
-    def forward(self, visible_RVD: Tensor, masked_RT: Tensor, *, noise_std: float) -> Tensor:
+    def forward(
+        self,
+        visible_RVD: Tensor,
+        masked_RT: Tensor,
+        *,
+        noise_std: float,
+        padding_RT: Tensor | None = None,
+    ) -> Tensor:
         """Predict the masked frames of all rows, row by row: (N, D).
+
+        Padded frames are set to zero before every convolution, as in `positions.py`: an utterance gets the
+        predictions that it would get alone.
 
         DEVIATION: the released code drops out the encoder's output in place, so its utterance prediction is dropped
         out too; here dropout touches the decoder's input only.
@@ -51,10 +61,13 @@ class ConvDecoder(nn.Module):
             visible_RVD: Encoder's output at visible frames, (R, V, D).
             masked_RT: True where a frame is masked, (R, T).
             noise_std: Standard deviation of the noise at masked frames.
+            padding_RT: True where a frame is padding, (R, T).
         """
         frames_RTD = restore_frames(self.input_dropout(visible_RVD), masked_RT, noise_std)
         hidden_RDT = frames_RTD.transpose(1, 2)
         for conv in self.convs:
+            if padding_RT is not None:
+                hidden_RDT = hidden_RDT.masked_fill(padding_RT.unsqueeze(1), 0.0)
             output_RDT = conv(hidden_RDT)[..., : masked_RT.size(1)]
             normed_RTD = F.layer_norm(output_RDT.transpose(1, 2), output_RDT.shape[1:2])
             output_RDT = F.gelu(normed_RTD.transpose(1, 2))

@@ -58,7 +58,10 @@ class Emotion2VecPretraining(nn.Module):
         student = self._run_student(frames_BTD, padding_BT, masked_BCT)  # Eq. 4
         masked_RT = masked_BCT.flatten(0, 1)
         prediction_ND = self.decoder(
-            student.frames_RVD, masked_RT, noise_std=self.config.mask_noise_std
+            student.frames_RVD,
+            masked_RT,
+            noise_std=self.config.mask_noise_std,
+            padding_RT=_repeat_clones(padding_BT, masked_BCT.size(1)),
         )
         target_ND = _targets_of_masked(frame_target_BTD, masked_BCT)
         return PretrainOutput(
@@ -129,7 +132,7 @@ class Emotion2VecPretraining(nn.Module):
         clones = masked_BCT.size(1)
         return self.student.context(
             frames_BTD.repeat_interleave(clones, dim=0),
-            padding_RT=None if padding_BT is None else padding_BT.repeat_interleave(clones, dim=0),
+            padding_RT=_repeat_clones(padding_BT, clones),
             masked_RT=masked_BCT.flatten(0, 1),
         )
 
@@ -142,6 +145,11 @@ class Emotion2VecPretraining(nn.Module):
         )
         clones = prediction_RD.size(0) // target_BD.size(0)
         return squared_error_sum(prediction_RD, target_BD.repeat_interleave(clones, dim=0))
+
+
+def _repeat_clones(padding_BT: Tensor | None, clones: int) -> Tensor | None:
+    """Give every clone its utterance's padding: (B, T) -> (B * C, T)."""
+    return None if padding_BT is None else padding_BT.repeat_interleave(clones, dim=0)
 
 
 def _targets_of_masked(target_BTD: Tensor, masked_BCT: Tensor) -> Tensor:

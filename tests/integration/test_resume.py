@@ -1,0 +1,99 @@
+"""A run that is killed or asked to stop goes on as if nothing had happened: bit for bit on the CPU."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.training import (
+    assert_same_state,
+    final_state,
+    logged,
+    start_training,
+    train,
+    wait_for_update,
+)
+from tests.helpers.wav import make_manifest_folder
+
+pytestmark = [pytest.mark.fairseq, pytest.mark.slow]
+
+# several epochs, accumulation, workers that persist from one epoch to the next
+SETTINGS = (
+    "optimization.max_epoch=4", "optimization.update_freq=[2]", "dataset.num_workers=1",
+    "dataset.max_tokens=64000", "checkpoint.save_interval_updates=3",
+)  # fmt: skip
+NUM_UPDATES = 28
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    return make_manifest_folder(folder, num_utts=33, seconds=[1.0, 1.3, 1.7])
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    save_dir = tmp_path_factory.mktemp("whole")
+    train(data, save_dir, *SETTINGS)
+    assert max(logged(save_dir)) == NUM_UPDATES
+    return save_dir
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    one, two = logged(first), logged(second)
+    assert one.keys() == two.keys()
+    for update in one:
+        for name in ("loss", "loss_frame", "loss_utterance", "target_var", "lr", "gnorm"):
+            assert one[update][name] == two[update][name], (update, name)
+    assert_same_state(final_state(first), final_state(second))
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_run_killed_at_a_random_moment_repeats_the_whole_run(
+    moment: int, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    chance = random.Random(moment)
+    run = start_training(data, tmp_path, *SETTINGS)
+    wait_for_update(run, tmp_path, chance.randint(1, NUM_UPDATES - 2))
+    time.sleep(chance.uniform(0.0, 0.1))
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    train(data, tmp_path, *SETTINGS)
+    assert_same_run(whole, tmp_path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_writes_a_checkpoint_and_exits_cleanly(
+    number: signal.Signals, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = start_training(data, tmp_path, *SETTINGS, "checkpoint.save_interval_updates=1000")
+    wait_for_update(run, tmp_path, 7)
+    run.send_signal(number)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, output[-2000:]
+    assert "stopping after this update with a checkpoint" in output
+    stopped_at = final_state(tmp_path)["optimizer_history"][-1]["num_updates"]
+    assert 7 <= stopped_at < NUM_UPDATES
+    train(data, tmp_path, *SETTINGS)
+    assert_same_run(whole, tmp_path)
+
+
+@pytest.mark.parametrize("harm", ["cut short", "missing", "outdated"])
+def test_run_falls_back_to_the_newest_whole_checkpoint(
+    harm: str, data: Path, whole: Path, tmp_path: Path
+) -> None:
+    train(data, tmp_path, *SETTINGS, "optimization.max_update=10")
+    last = tmp_path / "checkpoint_last.pt"
+    numbered = max(tmp_path.glob("checkpoint_*_9.pt"))
+    if harm == "cut short":
+        last.write_bytes(last.read_bytes()[:1000])
+    elif harm == "missing":
+        last.unlink()
+    else:
+        last.write_bytes(min(tmp_path.glob("checkpoint_*_6.pt")).read_bytes())
+    output = train(data, tmp_path, *SETTINGS)
+    assert f"resuming from {numbered.name} (update 9)" in output
+    # max_update=10 shortened the first schedule, so only the continuation's order and count can agree
+    assert max(logged(tmp_path)) == NUM_UPDATES
