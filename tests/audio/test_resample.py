@@ -53,7 +53,9 @@ def test_torchaudio_is_imported_whatever_its_wheel_was_built_for() -> None:
         "assert torchaudio.functional.resample(torch.ones(480), 48000, 16000).shape == (160,)\n"
         "assert import_torchaudio() is torchaudio\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

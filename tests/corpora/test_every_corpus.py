@@ -82,7 +82,7 @@ def test_an_empty_root_names_itself_and_the_layout_expected(name: str, tmp_path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_root_is_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="the root '.*nowhere' does not exist"):
+    with pytest.raises(CorpusError, match=r"the root '.*nowhere' does not exist"):
         prepare_corpus(name, tmp_path / "nowhere", tmp_path / "out")
 
 

@@ -48,7 +48,7 @@ def test_another_format_needs_a_folder_for_the_copies(foreign: Path, tmp_path: P
 def test_the_folder_for_the_copies_must_not_lie_in_the_release(
     foreign: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CorpusError, match="--audio-out '.*flac' lies inside the root"):
+    with pytest.raises(CorpusError, match=r"--audio-out '.*flac' lies inside the root"):
         prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=foreign / "flac")
 
 

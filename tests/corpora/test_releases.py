@@ -103,7 +103,7 @@ def test_actors_may_lie_directly_below_the_root(tmp_path: Path) -> None:
 def test_a_folder_of_songs_alone_is_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "Actor_05" / "03-02-05-02-01-01-05.wav", seconds=0.1)
     with pytest.raises(
-        CorpusError, match="no ravdess_speech utterances .* found 1 other audio files"
+        CorpusError, match=r"no ravdess_speech utterances .* found 1 other audio files"
     ):
         prepare_corpus("ravdess_speech", tmp_path, tmp_path / "out")
 
