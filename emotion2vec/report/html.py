@@ -18,13 +18,13 @@ from emotion2vec.report.projection import Projection, Separation, measure_separa
 from emotion2vec.report.records import ProbeResult, read_embeddings
 from emotion2vec.report.style import STYLE
 from emotion2vec.report.tables import (
-    SYNTHETIC_BADGE,
     Cell,
     Table,
     comparison_table,
     fold_table,
     group_by_task,
     provenance_table,
+    result_badges,
 )
 from emotion2vec.report.training_log import TrainingLog
 
@@ -106,7 +106,7 @@ def _header(title: str, results: Sequence[ProbeResult], logs: Sequence[TrainingL
     ]
     return (
         f"<header><h1>{escape(title)}</h1>"
-        '<p class="muted">Frozen features, a head of two linear layers (Section 4.3 of the paper): weighted accuracy '
+        '<p class="muted">Frozen features, a head of two linear layers: weighted accuracy '
         "(WA), unweighted accuracy (UA) and weighted F1 (WF1), in percent.</p>"
         f"<nav>{''.join(links)}</nav></header>"
     )
@@ -175,8 +175,9 @@ def _result_section(index: int, result: ProbeResult) -> str:
         '<p class="note">Rows are true classes; percent of the row, counts below (all folds, first seed).</p>'
         f"{confusion_matrix(result.confusion, result.labels)}</div>"
     )
+    name = escape(result.name) + _render_badges(result_badges(result))
     return (
-        f'<section class="card" id="result-{index}"><h3>{escape(result.name)}{_badge(result)}</h3>'
+        f'<section class="card" id="result-{index}"><h3>{name}</h3>'
         f'<p class="note">{escape(result.corpus)}, {escape(result.protocol)}</p>'
         f'<div class="pair">{confusion}{_embedding_block(result)}</div>'
         f"<details><summary>Every fold and seed</summary>{_render_table(fold_table(result))}</details>"
@@ -238,11 +239,11 @@ def _render_cell(cell: Cell) -> str:
         text = f'<span class="best">{text}</span>'
     if cell.detail:
         text = f'<span title="{escape(cell.detail)}">{text}</span>'
-    return text + (f'<span class="badge">{escape(cell.badge)}</span>' if cell.badge else "")
+    return text + _render_badges(cell.badges)
 
 
-def _badge(result: ProbeResult) -> str:
-    return f'<span class="badge">{SYNTHETIC_BADGE}</span>' if result.synthetic else ""
+def _render_badges(badges: Iterable[str]) -> str:
+    return "".join(f'<span class="badge">{escape(badge)}</span>' for badge in badges)
 
 
 def _legend(names: Iterable[str], colours: Iterable[str]) -> str:

@@ -216,7 +216,7 @@ def _confusion_cell(
     position: tuple[float, float], cell: float, share: float, count: int, hover: str
 ) -> str:
     x, y = position
-    text_class = "svg-on-strong" if share > 0.55 else "svg-text"
+    text_class = "svg-on-strong" if share > 0.8 else "svg-text"
     return (
         f"<g><title>{escape(hover)}: {count} ({100 * share:.1f} %)</title>"
         f'<rect class="svg-cell" x="{x + 1}" y="{y + 1}" width="{cell - 2}" height="{cell - 2}" rx="5" '

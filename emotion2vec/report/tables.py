@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from emotion2vec.report.records import METRICS, ProbeResult, ProbeRun, Score
 
 SYNTHETIC_BADGE = "SYNTHETIC"
+OPTIMISTIC_BADGE = "VALIDATED ON TEST"  # the paper's rows marked *
 
 # Printed in the paper; shown beside results of the same protocol only.
 PAPER_FIGURES: Mapping[str, tuple[tuple[str, tuple[float, float, float]], ...]] = {
@@ -31,13 +32,13 @@ class Cell:
 
     Attributes:
         text: Shown text, not yet escaped.
-        badge: A short warning shown beside it.
+        badges: Short warnings shown beside it.
         best: True where it is the best of its column.
         detail: Shown when a pointer rests on it.
     """
 
     text: str
-    badge: str = ""
+    badges: tuple[str, ...] = ()
     best: bool = False
     detail: str = ""
 
@@ -65,6 +66,12 @@ def group_by_task(results: Sequence[ProbeResult]) -> dict[tuple[str, str], list[
     for result in results:
         groups.setdefault((result.corpus, result.protocol), []).append(result)
     return groups
+
+
+def result_badges(result: ProbeResult) -> tuple[str, ...]:
+    """List what a reader must know before believing a result."""
+    synthetic = (SYNTHETIC_BADGE,) if result.synthetic else ()
+    return (*synthetic, OPTIMISTIC_BADGE) if result.raw.get("valid_is_test") is True else synthetic
 
 
 def comparison_table(results: Sequence[ProbeResult]) -> Table:
@@ -121,6 +128,7 @@ def provenance_table(result: ProbeResult) -> Table:
     for group in ("checkpoint", "software"):
         _put_all(rows, f"features: {group}", features.get(group))
     _put(rows, "features: skipped files", _count_skipped(features))
+    _put_all(rows, "folds", result.raw.get("folds"))
     _put_all(rows, "probe", result.raw.get("probe"))
     _put_all(rows, "versions", result.raw.get("versions"))
     _put(rows, "git commit", result.raw.get("git_commit"))
@@ -144,7 +152,6 @@ def format_score(score: Score) -> str:
 
 
 def _comparison_row(result: ProbeResult, best: Mapping[str, float]) -> tuple[Cell, ...]:
-    badge = SYNTHETIC_BADGE if result.synthetic else ""
     scores = (
         Cell(
             format_score(result.summary[metric]),
@@ -153,7 +160,7 @@ def _comparison_row(result: ProbeResult, best: Mapping[str, float]) -> tuple[Cel
         for metric in METRICS
     )
     runs = Cell(f"{result.num_folds} \u00d7 {result.num_seeds}")
-    return (Cell(result.name, badge=badge, detail=str(result.path)), *scores, runs)
+    return (Cell(result.name, badges=result_badges(result), detail=str(result.path)), *scores, runs)
 
 
 def _floor_sentence(result: ProbeResult) -> str:

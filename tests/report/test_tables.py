@@ -37,7 +37,13 @@ def test_the_floor_of_a_constant_answer_is_stated(write_result: Callable[..., Pa
 def test_synthetic_results_are_marked_in_their_row(write_result: Callable[..., Path]) -> None:
     results = [read_result(write_result("a", synthetic=True)), read_result(write_result("b"))]
 
-    assert [row[0].badge for row in comparison_table(results).rows] == ["SYNTHETIC", ""]
+    assert [row[0].badges for row in comparison_table(results).rows] == [("SYNTHETIC",), ()]
+
+
+def test_a_result_validated_on_its_test_part_is_marked(write_result: Callable[..., Path]) -> None:
+    result = read_result(write_result(valid_is_test=True))
+
+    assert comparison_table([result]).rows[0][0].badges == ("VALIDATED ON TEST",)
 
 
 def test_the_paper_stands_beside_a_result_of_its_protocol(

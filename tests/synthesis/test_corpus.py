@@ -73,7 +73,7 @@ def test_the_corpus_says_that_it_is_synthetic(corpus: Path) -> None:
     card = json.loads((corpus / "card.json").read_text())
 
     assert card["synthetic"] is True
-    assert set(card) == {"title", "licence", "citation", "language", "synthetic"}
+    assert set(card) == {"name", "title", "licence", "citation", "language", "synthetic"}
     assert (corpus / "README.txt").read_text().startswith("SYNTHETIC DATA")
 
 
