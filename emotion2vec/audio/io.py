@@ -207,9 +207,11 @@ def _plain(error: Exception, path: Path) -> str:
 def _read_samples(path: Path, start: int, stop: int) -> np.ndarray:
     """Decode the samples [start, stop) of the file's own rate, (S, C) float32."""
     try:
-        samples_SC, _ = soundfile.read(
-            str(path), start=start, stop=stop, dtype="float32", always_2d=True
-        )
+        with soundfile.SoundFile(str(path)) as file:
+            # a frame of MP3 needs those before it, and a few formats cannot jump at all
+            can_jump = file.seekable() and file.format != "MP3"
+            first = file.seek(start) if can_jump else 0
+            samples_SC = file.read(stop - first, dtype="float32", always_2d=True)[start - first :]
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(path, f"cannot be decoded ({_plain(error, path)})") from error
     if len(samples_SC) != stop - start:

@@ -122,6 +122,14 @@ def _parse(
             f"no {corpus.card.name} utterances below {str(root)!r}: found {len(left_out)} other audio files; "
             f"expected {corpus.card.layout}"
         )
+    ids = Counter(utterance.id for utterance in utterances)
+    repeated = [name for name, number in ids.items() if number > 1]
+    if repeated:
+        paths = [row.path for row in utterances if row.id == repeated[0]]
+        raise CorpusError(
+            f"{len(repeated)} utterances lie below {str(root)!r} more than once, e.g. {paths}; "
+            "name the folder of one copy of the release"
+        )
     return utterances, left_out
 
 

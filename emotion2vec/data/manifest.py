@@ -4,7 +4,6 @@ In: `Utterance` rows of `corpora/prepare.py`. Out: `<split>.tsv`, `<split>.emo`,
 read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` is fairseq's format, `.emo` the authors'.
 """
 
-import csv
 import json
 import os
 from collections import Counter, defaultdict, deque
@@ -267,7 +266,7 @@ def _read_table(path: Path, split: str) -> _Details | None:
 
 
 def _parse_details(where: str, header: Sequence[str], line: str) -> Utterance:
-    cells = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE), [])
+    cells = line.split("\t")
     if len(cells) != len(header):
         raise ManifestError(
             f"{where}: expected {len(header)} columns, but found {len(cells)}: {line!r}"

@@ -56,6 +56,20 @@ def test_a_segment_equals_the_cut_of_the_whole_file(tmp_path: Path, rate: int) -
     torch.testing.assert_close(segment_S, whole_S[4001:9000], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("file_format", "subtype"), [("MP3", "MPEG_LAYER_III"), ("WAV", "GSM610"), ("FLAC", "PCM_24")]
+)
+def test_a_segment_is_the_same_in_formats_that_cannot_jump(
+    tmp_path: Path, file_format: str, subtype: str
+) -> None:
+    path = tmp_path / f"a.{file_format.lower()}"
+    samples = speech_like(seconds=1.0, seed=0, sample_rate_hz=44100)
+    soundfile.write(path, samples, 44100, format=file_format, subtype=subtype)
+    whole_S = read_audio(path)
+    segment_S = read_audio(path, start_sample=4001, end_sample=9000)
+    torch.testing.assert_close(segment_S, whole_S[4001:9000], atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize(("start", "end"), [(0, 8001), (-1, 800), (500, 500), (9000, None)])
 def test_a_segment_outside_of_the_file_is_refused(
     tmp_path: Path, start: int, end: int | None

@@ -100,6 +100,17 @@ def test_actors_may_lie_directly_below_the_root(tmp_path: Path) -> None:
     assert [row.path for row in taken.values()] == ["Actor_05/03-01-05-02-01-01-05.wav"]
 
 
+def test_the_same_utterance_in_two_folders_is_refused(tmp_path: Path) -> None:
+    for folder in ("Actor_05", "ACTOR_05"):
+        write_wav(tmp_path / folder / "03-01-05-02-01-01-05.wav", seconds=0.1)
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this disk does not tell upper from lower case")
+    with pytest.raises(
+        CorpusError, match=r"1 utterances lie below .* more than once, e\.g\. \['ACTOR"
+    ):
+        prepare_corpus("ravdess_speech", tmp_path, tmp_path / "out")
+
+
 def test_a_folder_of_songs_alone_is_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "Actor_05" / "03-02-05-02-01-01-05.wav", seconds=0.1)
     with pytest.raises(
