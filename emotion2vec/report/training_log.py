@@ -1,19 +1,20 @@
 """Reads fairseq's text log of a pre-training run.
 
-In: `common.log_file`, whose lines read `... | INFO | train_inner | {json}`. Out: `TrainingLog`, series of numbers over
-updates, for `plots.py`.
+In: `common.log_file` or the saved output of a run: JSON objects of `common.log_format=json`, one a line, alone or
+behind fairseq's or Hydra's prefix. Out: `TrainingLog`, series of numbers over updates, for `plots.py`.
 """
 
 import json
 import logging
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from emotion2vec.errors import ReportError
 
-_MARKER = "| train_inner |"
+_FIGURES = re.compile(r'(?:^|train_inner\b.*?)(\{"epoch": .*)$')
 
 logger = logging.getLogger(__name__)
 
@@ -57,34 +58,33 @@ def read_training_log(path: Path) -> TrainingLog:
         raise ReportError(
             f"{path}: not a text file; expected the log of a pre-training run"
         ) from None
-    figures_of_lines = [_parse_line(line) for line in lines if _MARKER in line]
+    matches = [match for match in map(_FIGURES.search, lines) if match]
+    figures_of_lines = [_parse_figures(match[1]) for match in matches]
     by_update = {
         int(figures["num_updates"]): figures
         for figures in figures_of_lines
-        if "num_updates" in figures
+        if figures and "num_updates" in figures  # the summary of an epoch has `train_num_updates`
     }
-    num_damaged = sum("num_updates" not in figures for figures in figures_of_lines)
+    num_damaged = sum(figures is None for figures in figures_of_lines)
     if num_damaged:
         logger.warning(
             "%s: %d lines of training figures are cut short; left out", path, num_damaged
         )
     if not by_update:
         raise ReportError(
-            f"{path}: none of its {len(lines)} lines holds training figures ('{_MARKER} {{...}}'); "
+            f"{path}: none of its {len(lines)} lines holds training figures ('{{\"epoch\": ...}}'); "
             "train longer than common.log_interval updates with common.log_format=json"
         )
     return TrainingLog(path=path, name=_run_name(path), series=_to_series(by_update))
 
 
-def _parse_line(line: str) -> dict[str, float]:
-    """Return the finite numbers of one `train_inner` line; none when a killed run cut it short."""
+def _parse_figures(text: str) -> dict[str, float] | None:
+    """Return the finite numbers of one JSON object; None when a killed run cut it short."""
     try:
-        raw = json.loads(line.partition(_MARKER)[2])
+        raw = json.loads(text)
     except json.JSONDecodeError:
-        return {}
-    numbers = (
-        {key: _to_number(value) for key, value in raw.items()} if isinstance(raw, dict) else {}
-    )
+        return None
+    numbers = {key: _to_number(value) for key, value in raw.items()}
     return {key: number for key, number in numbers.items() if number is not None}
 
 

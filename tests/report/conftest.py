@@ -74,13 +74,16 @@ def write_result(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def make_log_line(update: int, **figures: str) -> str:
+HYDRA_PREFIX = "[2026-01-02 03:04:05,678][train_inner][INFO] - "
+
+
+def make_log_line(update: int, *, prefix: str = HYDRA_PREFIX, **figures: str) -> str:
     values = {
         "epoch": "1", "num_updates": str(update), "loss": f"{3.0 / update:.4f}", "loss_frame": f"{2.0 / update:.4f}",
         "loss_utterance": f"{1.0 / update:.4f}", "target_var": "0.8", "pred_var": "0.4", "lr": "7.5e-05",
         "utterance_target_var": "0.05", "ema_decay": "0.999", "gnorm": "1.5", "masked_share": "0.5",
     } | figures  # fmt: skip
-    return f"[2026-01-02 03:04:05,678][train_inner][INFO] - | INFO | train_inner | {json.dumps(values)}"
+    return prefix + json.dumps(values)
 
 
 @pytest.fixture

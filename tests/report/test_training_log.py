@@ -18,6 +18,21 @@ def test_every_quantity_becomes_a_series_over_updates(write_log: Callable[..., P
     assert log.name == "pretrain"
 
 
+@pytest.mark.parametrize("prefix", ["", "2026-01-02 03:04:05 | INFO | train_inner | "])
+def test_figures_are_found_alone_or_behind_a_prefix(
+    write_log: Callable[..., Path], prefix: str
+) -> None:
+    line = prefix + make_log_line(7, prefix="")
+
+    assert read_training_log(write_log(lines=[line])).series["gnorm"] == ((7, 1.5),)
+
+
+def test_the_summary_of_an_epoch_is_not_an_update(write_log: Callable[..., Path]) -> None:
+    summary = '{"epoch": 1, "train_loss": "2.9", "train_num_updates": "119"}'
+
+    assert read_training_log(write_log(lines=[make_log_line(1), summary])).num_updates == 1
+
+
 def test_of_a_resumed_run_the_later_line_of_an_update_counts(
     write_log: Callable[..., Path],
 ) -> None:
