@@ -27,6 +27,7 @@ OVERRIDES  key=value as fairseq-hydra-train takes them, for example
                task.data=MANIFEST_FOLDER        folder with train.tsv and valid.tsv
                checkpoint.save_dir=FOLDER       run the same command again to resume from it
                +run_config=gpu_1                a file of config/run_config
+               +ablation=token                  a file of config/pretraining/ablation
            Relative paths in task.data, checkpoint.save_dir, checkpoint.restore_file, model.init_from,
            common.log_file and common.tensorboard_logdir are meant from the current folder.
 
@@ -40,7 +41,7 @@ quoted() {
     printf "'%s'" "${1//\'/\\\'}"
 }
 
-# Hydra changes the working directory before these are read: make them absolute here.
+# Hydra may change the working directory before these are read: make them absolute here.
 absolute_override() {
     local key="${1%%=*}" value="${1#*=}" bare
     bare="${key#+}" # +key adds, ++key adds or replaces
@@ -87,7 +88,7 @@ case "$config" in
         [ -f "$config" ] || fail "no config file ${config@Q}; expected a YAML file or one of: $(list_configs)"
         config_dir="$(cd -P -- "$(dirname -- "$config")" && pwd)"
         config_name="$(basename "$config" .yaml)"
-        overrides+=("hydra.searchpath=[$(quoted "file://$root/config")]")
+        overrides+=("hydra.searchpath=[$(quoted "file://$configs")]")
         ;;
     *)
         [ -f "$configs/$config.yaml" ] || fail "no config ${config@Q} in config/pretraining; expected one of: $(list_configs)"

@@ -19,15 +19,20 @@ RUN_CONFIGS = sorted(path.stem for path in (ROOT / "config" / "run_config").glob
 # Each row: number of GPUs as the launch sees it.
 NUM_GPUS = {"gpu_1": 1, "gpu_4": 4, "multinode_torchrun": 16, "slurm": 4}
 
-# What each row of the ablation tables changes; everything else is the paper's run.
+# What each row of Tables 8 to 11 (and the released run) changes; everything else is the run it is added to.
 ABLATIONS = {
-    "ablation_cold_start": {},
-    "ablation_token": {"model.utterance_method": "token", "model.num_utterance_tokens": 1},
-    "ablation_global": {"model.utterance_method": "global", "model.num_utterance_tokens": 0},
-    "ablation_frame_only": {"model.utterance_loss_weight": 0.0},
-    "ablation_utterance_only": {"model.frame_loss_weight": 0.0},
-    "ablation_alpha_0.1": {"model.utterance_loss_weight": 0.1},
-    "ablation_alpha_10": {"model.utterance_loss_weight": 10.0},
+    "cold_start": {},
+    "token": {"model.utterance_method": "token", "model.num_utterance_tokens": 1},
+    "global": {"model.utterance_method": "global", "model.num_utterance_tokens": 0},
+    "frame_only": {"model.utterance_loss_weight": 0.0, "model.num_utterance_tokens": 0},
+    "utterance_only": {"model.frame_loss_weight": 0.0},
+    "alpha_0.1": {"model.utterance_loss_weight": 0.1},
+    "alpha_10": {"model.utterance_loss_weight": 10.0},
+    "released": {
+        "model.utterance_target_norm": "instance",
+        "model.utterance_loss_reduction": "sum",
+        "model.teacher_init": "checkpoint",
+    },
 }
 
 
@@ -66,18 +71,12 @@ def test_the_paper_and_each_row_of_its_ablations_have_a_config() -> None:
     expected = {
         "emotion2vec_base",
         "emotion2vec_base_released",
-        "ablation_cold_start",
-        "ablation_token",
-        "ablation_global",
-        "ablation_frame_only",
-        "ablation_utterance_only",
-        "ablation_alpha_0.1",
-        "ablation_alpha_10",
         "debug_cpu",
         "quickstart_cpu",
         "small_cpu",
     }
-    assert expected <= set(CONFIGS)
+    assert set(CONFIGS) == expected
+    assert {path.stem for path in (PRETRAINING / "ablation").glob("*.yaml")} == set(ABLATIONS)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -113,12 +112,6 @@ def test_every_key_is_a_field_of_fairseqs_dataclasses(compose: Any, name: str, g
     OmegaConf.merge(OmegaConf.structured(registries[group][node._name]), node)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_every_file_opens_with_its_package(name: str) -> None:
-    lines = (PRETRAINING / f"{name}.yaml").read_text("utf-8").splitlines()
-    assert lines[0] == "# @package _group_"
-
-
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
     """Flatten a composed config to {"model.depth": 8, ...}; unresolved interpolations stay text."""
     flat: dict[str, Any] = {}
@@ -130,15 +123,43 @@ def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+@pytest.mark.parametrize("config", ["emotion2vec_base", "small_cpu"])
 @pytest.mark.parametrize("name", sorted(ABLATIONS))
-def test_an_ablation_differs_from_the_paper_in_its_one_setting(compose: Any, name: str) -> None:
-    """Hydra merges a config of the same name's schema over what `defaults` brought: values could be lost."""
+def test_an_ablation_changes_its_one_setting_and_nothing_else(
+    compose: Any, config: str, name: str
+) -> None:
     base, ablation = (
-        _flat(OmegaConf.to_container(compose(config), resolve=False))
-        for config in ("emotion2vec_base", name)
+        _flat(OmegaConf.to_container(compose(config, *overlay), resolve=False))
+        for overlay in ([], [f"+ablation={name}"])
     )
-    keys = {key for key in base | ablation if base.get(key) != ablation.get(key)}
-    assert {key: ablation.get(key) for key in keys} == ABLATIONS[name]
+    changed = {k: v for k, v in ablation.items() if k not in base or base[k] != v}
+    changed.pop("model.init_from", None)  # absent and null are the same: a cold start
+    assert base.keys() <= ablation.keys()
+    assert changed == ABLATIONS[name]
+
+
+@pytest.mark.parametrize("name", sorted(ABLATIONS))
+def test_every_key_of_an_ablation_is_a_field_of_the_model(compose: Any, name: str) -> None:
+    from fairseq.models import MODEL_DATACLASS_REGISTRY
+
+    node = compose("emotion2vec_base", f"+ablation={name}").model
+    OmegaConf.merge(OmegaConf.structured(MODEL_DATACLASS_REGISTRY[node._name]), node)
+
+
+def test_the_released_config_is_the_released_launch(compose: Any) -> None:
+    """Hydra lets a config's own schema win over what `defaults` brings, depending on their order."""
+    config = compose("emotion2vec_base_released")
+    assert (config.dataset.max_tokens, list(config.optimization.update_freq)) == (600_000, [6])
+    assert (config.optimization.max_update, list(config.optimization.lr)) == (100_000, [7.5e-5])
+    assert {k: config.model[k.removeprefix("model.")] for k in ABLATIONS["released"]} == ABLATIONS[
+        "released"
+    ]
+
+
+def test_the_base_config_is_the_papers_schedule(compose: Any) -> None:
+    config = compose("emotion2vec_base")
+    assert (config.optimization.max_epoch, config.optimization.max_update) == (100, 0)
+    assert list(config.optimization.lr) == [7.5e-5]
 
 
 def test_every_run_config_is_tested_here() -> None:
