@@ -21,5 +21,6 @@ def __getattr__(name: str) -> Any:
 
 
 # fairseq imports a user-dir by name and scans only its tasks/ and models/ folders: registering is up to us.
-if "fairseq" in sys.modules:
+# None is how a program (or a test) forbids an import.
+if sys.modules.get("fairseq") is not None:
     import emotion2vec.fairseq_plugin  # noqa: F401

@@ -187,12 +187,11 @@ def _load_encoder(path: Path, *, untrained: bool, device: torch.device, dtype: s
     from emotion2vec.model.checkpoint import load_encoder
     from emotion2vec.model.factory import build_encoder
 
-    loaded = load_encoder(path)
-    encoder = loaded.encoder
-    if untrained:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            encoder = build_encoder(loaded.config)
+    # building a model draws weights: a program that extracts features keeps its own random numbers
+    with torch.random.fork_rng(devices=[]):
+        loaded = load_encoder(path)
+        torch.manual_seed(0)
+        encoder = build_encoder(loaded.config) if untrained else loaded.encoder
     return EncoderUpstream(
         encoder,
         name=f"untrained ({path.name})" if untrained else path.name,

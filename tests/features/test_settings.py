@@ -1,0 +1,67 @@
+"""Choice of layers, windows and batches."""
+
+import pytest
+import torch
+
+from emotion2vec.errors import ConfigError
+from emotion2vec.features.settings import (
+    ExtractionSettings,
+    LayerSelection,
+    WindowPlan,
+    plan_batches,
+)
+
+STATES = [torch.full((2, 3, 4), float(layer)) for layer in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "first"),
+    [
+        ("last", (2, 3, 4), 5.0),
+        ("last4", (2, 3, 4), 3.5),
+        ("all", (2, 3, 6, 4), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]),
+        ("2", (2, 3, 4), 2.0),
+        ("4,0", (2, 3, 2, 4), [4.0, 0.0]),
+    ],
+)
+def test_layers_are_picked_and_shaped_as_documented(name: str, shape: tuple, first: object) -> None:
+    selected = LayerSelection(name).select(STATES)
+    assert selected.shape == shape
+    assert selected[0, 0, ..., 0].tolist() == first
+
+
+@pytest.mark.parametrize("name", ["", "first", "1;2", "-1", "1.5"])
+def test_layers_refuse_other_words(name: str) -> None:
+    with pytest.raises(ConfigError, match="layers must be 'last', 'all', 'last4' or numbers"):
+        LayerSelection(name)
+
+
+@pytest.mark.parametrize(("name", "message"), [("3,9", r"layers \[9\] do not exist: m has 0 to 3"), ("last4", "4 trans")])
+def test_layers_refuse_what_the_model_lacks(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        LayerSelection(name).check(4, "m")
+
+
+def test_settings_list_every_problem() -> None:
+    with pytest.raises(ConfigError, match="granularity.*utterance_from.*batch_seconds"):
+        ExtractionSettings(granularity="word", utterance_from="x", batch_seconds=0)
+
+
+@pytest.mark.parametrize("total", [1, 99, 100, 101, 250, 300, 1234])
+def test_windows_keep_every_frame_once_and_see_the_context(total: int) -> None:
+    plan = WindowPlan(longest_frames=50, core_frames=100, context_frames=7)
+    kept = []
+    for seen_start, start, end, seen_end in plan.windows(total):
+        assert seen_start == max(0, start - 7)
+        assert seen_end == min(total, end + 7)
+        kept += range(start, end)
+    assert kept == list(range(total))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 20, 1000])
+def test_batches_hold_every_utterance_once_within_the_limit(limit: int) -> None:
+    lengths = [3, 9, 1, 4, 4, 12, 2, 7]
+    batches = plan_batches(lengths, limit)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    padded = [len(batch) * max(lengths[index] for index in batch) for batch in batches if len(batch) > 1]
+    assert all(size <= limit for size in padded)
