@@ -1,8 +1,8 @@
 """Signs of collapse: figures of spread, and the limits below which a run is stopped or warned about.
 
 In: predictions and targets of a batch. Out: scalars for the log; `CollapseError`.
-`target_var` and `pred_var` are data2vec's figures of the same names (standard deviations, in fact);
-`utterance_target_var` is a variance and has no counterpart there.
+`target_var` and `pred_var` are data2vec's figures of the same names, which are standard deviations, in fact;
+`utterance_target_var` is the same figure of the utterance targets of a batch. None falls below 0.001.
 """
 
 import logging
@@ -27,8 +27,7 @@ class Diagnostics:
     Attributes:
         target_var: Standard deviation of the frame targets over masked frames, averaged over channels.
         pred_var: The same of the student's predictions.
-        utterance_target_var: Variance of the utterance target over the batch, averaged over channels;
-            NaN for a batch of one.
+        utterance_target_var: The same of the utterance targets over the batch; NaN for a batch of one.
         masked_share: Masked frames / all frames.
     """
 
@@ -40,17 +39,14 @@ class Diagnostics:
 
 @torch.no_grad()
 def channel_std(values_ND: Tensor) -> Tensor:
-    """Return the mean over channels of sqrt(variance over rows + 1e-6), a scalar (data2vec's `compute_var`)."""
+    """Return the mean over channels of sqrt(variance over rows + 1e-6), a scalar; NaN for a single row.
+
+    Source: data2vec's `compute_var`.
+    """
+    if values_ND.size(0) < 2:
+        return values_ND.new_full((), math.nan)
     values_ND = values_ND.to(torch.promote_types(values_ND.dtype, torch.float32))
     return (values_ND.var(dim=0) + 1e-6).sqrt().mean()
-
-
-@torch.no_grad()
-def batch_variance(values_BD: Tensor) -> Tensor:
-    """Return the mean over channels of the variance over the batch, a scalar; NaN for a batch of one."""
-    if values_BD.size(0) < 2:
-        return values_BD.new_full((), math.nan)
-    return values_BD.var(dim=0).mean()
 
 
 class CollapseMonitor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.context import ContextOutput
 from emotion2vec.model.decoder import ConvDecoder
-from emotion2vec.model.diagnostics import Diagnostics, batch_variance, channel_std
+from emotion2vec.model.diagnostics import Diagnostics, channel_std
 from emotion2vec.model.ema import EmaTeacher, annealed_decay
 from emotion2vec.model.encoder import SpeechEncoder
 from emotion2vec.model.losses import LossCounts, combine_losses, squared_error_sum
@@ -71,7 +71,7 @@ class Emotion2VecPretraining(nn.Module):
             diagnostics=Diagnostics(
                 target_var=channel_std(target_ND),
                 pred_var=channel_std(prediction_ND),
-                utterance_target_var=batch_variance(utterance_target_BD),
+                utterance_target_var=channel_std(utterance_target_BD),
                 masked_share=masked_RT.float().mean(),
             ),
         )

@@ -8,7 +8,7 @@ import torch
 
 from emotion2vec.errors import CollapseError
 from emotion2vec.model.config import ModelConfig
-from emotion2vec.model.diagnostics import CollapseMonitor, batch_variance, channel_std
+from emotion2vec.model.diagnostics import CollapseMonitor, channel_std
 from tests.model.builders import make_batch, tiny_model
 from tests.model.helpers import seeded
 from tests.oracles import formulas
@@ -26,14 +26,8 @@ def test_channel_std_of_collapsed_values_is_the_root_of_its_epsilon() -> None:
     assert float(channel_std(torch.ones(7, 3))) == pytest.approx(1e-3)
 
 
-def test_batch_variance_equals_the_definition() -> None:
-    values_BD = seeded(5, 3)
-    expected = ((values_BD - values_BD.mean(0)) ** 2).sum(0).div(4).mean()
-    torch.testing.assert_close(batch_variance(values_BD), expected)
-
-
-def test_batch_variance_of_one_utterance_is_unknown() -> None:
-    assert math.isnan(float(batch_variance(torch.zeros(1, 3))))
+def test_channel_std_of_a_single_row_is_unknown() -> None:
+    assert math.isnan(float(channel_std(torch.zeros(1, 3))))
 
 
 @pytest.mark.parametrize(("name", "limit"), [("target_var", "0.1"), ("pred_var", "0.01")])
@@ -59,7 +53,7 @@ def test_degenerate_utterance_target_warns_and_names_the_cure(
         monitor.check({**HEALTHY, "utterance_target_var": 1e-12}, update=1)
         monitor.check({**HEALTHY, "utterance_target_var": 1e-12}, update=2)
     assert len(caplog.messages) == 1
-    assert "utterance_target_var=1e-12 is below 0.0001" in caplog.messages[0]
+    assert "utterance_target_var=1e-12 is below 0.003" in caplog.messages[0]
     assert "use `layer`" in caplog.messages[0]
 
 
@@ -79,8 +73,8 @@ def test_utterance_target_varies_with_layer_norm_and_not_with_instance_norm(meth
         )
         for norm in ("layer", "instance")
     }
-    assert variances["layer"] > 1e-3
-    assert variances["instance"] < 1e-6
+    assert variances["layer"] > 1e-2
+    assert variances["instance"] == pytest.approx(1e-3, rel=1e-3)  # the floor: no variation at all
 
 
 def test_masked_share_is_the_share_of_masked_frames() -> None:
