@@ -4,6 +4,7 @@ In: path, or array with its rate. Out: waveform (S,) for `data/dataset.py` and `
 Paper: Section 4.1 (single channel, 16 kHz). S samples, C channels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -26,6 +27,7 @@ from emotion2vec.structs import MIN_SAMPLES, SAMPLE_RATE_HZ
 
 _INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 _MAX_CHANNELS = 64
+_BLOCK_SAMPLES = 1 << 20
 SILENCE_PEAK = (
     2.0**-12
 )  # 8 steps of 16-bit audio: the dither of an empty recording, far below any speech
@@ -211,13 +213,25 @@ def _read_samples(path: Path, start: int, stop: int) -> np.ndarray:
             # a frame of MP3 needs those before it, and a few formats cannot jump at all
             can_jump = file.seekable() and file.format != "MP3"
             first = file.seek(start) if can_jump else 0
-            samples_SC = file.read(stop - first, dtype="float32", always_2d=True)[start - first :]
+            blocks = list(_read_blocks(file, stop - first))
     except (soundfile.SoundFileError, OSError) as error:
         raise AudioError(path, f"cannot be decoded ({_plain(error, path)})") from error
+    samples_SC = np.concatenate(blocks)[start - first :]
     if len(samples_SC) != stop - start:
         reason = f"is truncated: decoding gives {len(samples_SC)} of {stop - start} samples"
         raise AudioError(path, reason)
-    return np.asarray(samples_SC)
+    return samples_SC
+
+
+def _read_blocks(file: soundfile.SoundFile, num_samples: int) -> Iterator[np.ndarray]:
+    """Decode block by block: a damaged header may promise more samples than any memory holds."""
+    yield np.zeros((0, file.channels), np.float32)
+    while num_samples > 0:
+        block_SC = file.read(min(num_samples, _BLOCK_SAMPLES), dtype="float32", always_2d=True)
+        if len(block_SC) == 0:
+            return
+        yield block_SC
+        num_samples -= len(block_SC)
 
 
 def _mono(samples_SC: np.ndarray, source: Path | str) -> Tensor:

@@ -125,6 +125,40 @@ def test_a_truncated_aiff_is_refused(tmp_path: Path) -> None:
         read_audio(tmp_path / "a.aiff")
 
 
+def test_a_truncated_rf64_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", speech_like(seconds=1.0, seed=0), 16000, format="RF64")
+    assert read_audio(tmp_path / "a.wav").numel() == 16000
+    content = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(content[:-1000])
+    with pytest.raises(AudioError, match=r"promises 1000 bytes more"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_a_header_that_promises_more_than_memory_holds_is_refused(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.flac", seconds=0.5)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21:26] = bytes([content[21] | 0x0F, 0xFF, 0xFF, 0xFF, 0xFF])  # 2**36 - 1 samples
+    (tmp_path / "a.flac").write_bytes(bytes(content))
+    with pytest.raises(AudioError, match=r"a\.flac: (cannot be decoded|is truncated)"):
+        read_audio(tmp_path / "a.flac")
+
+
+def test_random_damage_gives_speech_or_an_audio_error_and_nothing_else(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "a.wav"
+    for file_format in ("WAV", "FLAC", "AIFF", "OGG"):
+        soundfile.write(path, speech_like(seconds=0.1, seed=0), 16000, format=file_format)
+        healthy = np.frombuffer(path.read_bytes(), np.uint8)
+        for _ in range(40):
+            damaged = healthy.copy()
+            damaged[rng.integers(0, min(100, len(healthy)), 3)] = rng.integers(0, 256, 3)
+            path.write_bytes(damaged[: rng.integers(1, len(damaged) + 1)].tobytes())
+            try:
+                assert torch.isfinite(read_audio(path)).all()
+            except AudioError as error:
+                assert error.reason
+
+
 def test_a_truncated_flac_is_refused(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.flac", seconds=1.0)
     content = (tmp_path / "a.flac").read_bytes()
