@@ -27,6 +27,7 @@ from emotion2vec.structs import MIN_SAMPLES, SAMPLE_RATE_HZ
 
 _INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 _MAX_CHANNELS = 64
+_SAMPLE_RATES_HZ = range(1000, 1_000_001)
 _BLOCK_SAMPLES = 1 << 20
 SILENCE_PEAK = (
     2.0**-12
@@ -69,6 +70,7 @@ def audio_info(path: Path | str) -> AudioInfo:
             header = soundfile.info(str(path))
         except (soundfile.SoundFileError, OSError) as error:
             raise AudioError(path, f"cannot be read as audio ({_plain(error, path)})") from error
+        _check_rate(header.samplerate, path)
         info = AudioInfo(header.samplerate, header.channels, header.frames)
     if (missing := missing_bytes(path)) > 0:
         reason = f"is truncated: the header promises {missing} bytes more than the file holds"
@@ -129,9 +131,7 @@ def to_speech(array: np.ndarray | Tensor, sample_rate_hz: int, *, source: str = 
     Raises:
         AudioError: Wrong type or shape, impossible rate, empty, not finite or shorter than 400 samples.
     """
-    if not _is_positive_whole(sample_rate_hz):
-        reason = f"has the sample rate {sample_rate_hz!r}; expected a whole number > 0"
-        raise AudioError(source, reason)
+    _check_rate(sample_rate_hz, source)
     samples = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
     if samples.dtype.name in _INTEGER_SCALES:
         samples = samples / _INTEGER_SCALES[samples.dtype.name]
@@ -174,10 +174,13 @@ def is_silent(waveform_S: Tensor) -> bool:
     )
 
 
-def _is_positive_whole(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    return float(value).is_integer() and float(value) > 0
+def _check_rate(rate: object, source: Path | str) -> None:
+    is_number = isinstance(rate, Real) and not isinstance(rate, bool)
+    if not (is_number and rate in _SAMPLE_RATES_HZ):
+        limits = f"{_SAMPLE_RATES_HZ[0]} to {_SAMPLE_RATES_HZ[-1]} Hz"
+        raise AudioError(
+            source, f"has the sample rate {rate!r}; expected a whole number from {limits}"
+        )
 
 
 def _segment(path: Path, start: int | None, end: int | None, num_samples: int) -> tuple[int, int]:
