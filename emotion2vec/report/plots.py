@@ -64,7 +64,7 @@ def line_chart(lines: Sequence[Line], *, x_label: str, description: str) -> str:
     points = np.array([point for line in lines for point in line.points], dtype=np.float64)
     x_range = _widen(float(points[:, 0].min()), float(points[:, 0].max()))
     y_ticks = nice_ticks(float(points[:, 1].min()), float(points[:, 1].max()))
-    frame = _Frame(50, 8, 300, 150, x_range, (y_ticks[0], y_ticks[-1]))
+    frame = _Frame(55, 8, 295, 150, x_range, (y_ticks[0], y_ticks[-1]))
     parts = [
         *_y_axis(frame, y_ticks),
         *_x_axis(frame, x_label),

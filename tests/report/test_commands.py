@@ -91,3 +91,13 @@ def test_umap_explains_what_it_cannot_draw(
 ) -> None:
     assert main(["umap", "--result", str(write_result(**changes)), *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["report", "umap", "synthesize"])
+def test_help_is_printed_without_doing_anything(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+
+    assert "--out" in capsys.readouterr().out
