@@ -35,13 +35,30 @@ step() {
     printf '[%d/7] %s\n' "$1" "$2"
 }
 
-# Long output goes to a file; its end is shown when the program fails.
-quietly() {
-    local log="$1"
-    shift
-    if ! "$@" >"$log" 2>&1; then
+# Count the updates of a running pre-training on a terminal.
+show_updates() {
+    while sleep 2; do
+        printf '\r      update %s ' "$(grep -o '"num_updates": "[0-9]*"' "$1" 2>/dev/null | tail -n 1 | tr -dc '0-9')" >&2
+    done
+}
+
+# A training's long output goes to a file; its end is shown when it fails.
+pretrain() {
+    local log="$out/logs/pretrain.txt" watcher status=0
+    if [ -t 2 ]; then
+        show_updates "$out/pretrain/train.log" &
+        watcher=$!
+        # shellcheck disable=SC2064 # the watcher of now
+        trap "kill $watcher 2>/dev/null || true" EXIT
+    fi
+    bash "$scripts/pretrain.sh" "$@" >"$log" 2>&1 || status=$?
+    if [ -n "${watcher:-}" ]; then
+        kill "$watcher" 2>/dev/null || true
+        printf '\r\033[K' >&2
+    fi
+    if [ "$status" -ne 0 ]; then
         tail -n 15 "$log" >&2
-        fail "this step failed; all it said is in $log"
+        fail "pre-training failed; all it said is in $log"
     fi
 }
 
@@ -63,7 +80,7 @@ emotion2vec prepare folder --root "$out/corpus" --out "$out/manifest" \
 
 step 4 "pre-training of a tiny emotion2vec (minutes; its log: $out/pretrain/train.log)"
 mkdir -p "$out/pretrain"
-quietly "$out/logs/pretrain.txt" bash "$scripts/pretrain.sh" quickstart_cpu \
+pretrain quickstart_cpu \
     task.data="$out/manifest" checkpoint.save_dir="$out/pretrain"
 checkpoint="$out/pretrain/checkpoint_last.pt"
 [ -s "$checkpoint" ] || fail "pre-training ended without $checkpoint; see $out/logs/pretrain.txt"
@@ -78,12 +95,12 @@ extract logmel logmel
 
 step 6 "linear probe on each, speaker-independent folds"
 for name in pretrained untrained logmel; do
-    printf '%s: ' "$name"
-    emotion2vec probe --config-dir "$scripts/../config/probe" --config-name quickstart_speaker \
-        features="$out/features/$name" hydra.run.dir="$out/probe/$name" 2>"$out/logs/probe_$name.txt" |
-        tail -n 1 || fail "the probe failed: $(tail -n 1 "$out/logs/probe_$name.txt")"
+    last_line="$(emotion2vec probe --config-dir "$scripts/../config/probe" --config-name quickstart_speaker \
+        "features='$out/features/$name'" "hydra.run.dir='$out/probe/$name'" | tail -n 1)"
+    printf '%s: %s\n' "$name" "$last_line"
 done
 
 step 7 "report (all took $((SECONDS - started)) s so far)"
-emotion2vec report "$out"/probe/{pretrained,untrained,logmel}/result.json --train-log "$out/pretrain/train.log" \
+emotion2vec report "tiny emotion2vec, pre-trained=$out/probe/pretrained" "the same, untrained=$out/probe/untrained" \
+    "log-mel statistics=$out/probe/logmel" --train-log "$out/pretrain/train.log" \
     --title "emotion2vec quickstart (SYNTHETIC data)" --out "$out/report.html"

@@ -1,6 +1,7 @@
 """Make one self-contained HTML page of probe results and pre-training logs.
 
-RESULT is a result.json that train_probe.py has written, or the folder that holds it. The page needs no network.
+RESULT is a result.json that train_probe.py has written, or the folder that holds it; NAME=RESULT shows it under
+another name. The page needs no network.
 """
 
 import argparse
@@ -11,9 +12,7 @@ HELP = "one HTML page: comparison, curves, confusion matrices, UMAP"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `emotion2vec report`."""
-    parser.add_argument(
-        "results", nargs="+", type=Path, metavar="RESULT", help="result.json or its folder"
-    )
+    parser.add_argument("results", nargs="+", metavar="RESULT", help="result.json or its folder")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE.html", help="page to write"
     )
@@ -35,10 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the page and print its path; returns the exit status."""
     from emotion2vec.report.html import render_report
     from emotion2vec.report.output import write_atomically
-    from emotion2vec.report.records import read_result
+    from emotion2vec.report.records import read_results
     from emotion2vec.report.training_log import read_training_log
 
-    results = [read_result(path) for path in arguments.results]
+    results = read_results(arguments.results)
     logs = [read_training_log(path) for path in arguments.train_log]
     page = render_report(results, logs, title=arguments.title)
     write_atomically(arguments.out, page.encode())

@@ -2,7 +2,8 @@
 
 Shown is the output of the probe's first linear layer for the test utterances of one fold: every fold trains a head of
 its own, so folds do not share a space. Silhouette and nearest-neighbour accuracy are means over all folds, computed in
-the embedding space, not in the picture. PCA takes UMAP's place where umap-learn is not installed.
+the embedding space, not in the picture. PCA takes UMAP's place where umap-learn is not installed. NAME=RESULT shows a
+result under another name.
 """
 
 import argparse
@@ -14,7 +15,7 @@ HELP = "UMAP pictures of what the probe has learned"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `emotion2vec umap`."""
     parser.add_argument(
-        "--result", type=Path, nargs="+", action="extend", required=True, metavar="RESULT",
+        "--result", nargs="+", action="extend", required=True, metavar="RESULT",
         help="result.json or its folder",
     )  # fmt: skip
     parser.add_argument(
@@ -29,9 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     from emotion2vec.progress import progress
     from emotion2vec.report.output import write_atomically
     from emotion2vec.report.picture import make_panel, render_picture
-    from emotion2vec.report.records import read_result
+    from emotion2vec.report.records import read_results
 
-    results = [read_result(path) for path in arguments.result]
+    results = read_results(arguments.result)
     panels = [
         make_panel(result, fold=arguments.fold, seed=arguments.seed)
         for result in progress(results, description="umap", unit="result")

@@ -6,8 +6,9 @@ N test utterances, D width of the head's first layer, K classes.
 
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,35 @@ def read_result(path: Path) -> ProbeResult:
         raise ReportError(
             f"{path}: not a result of train_probe.py ({error}); run it again"
         ) from None
+
+
+def read_results(arguments: Sequence[str]) -> list[ProbeResult]:
+    """Read several results and give each a name of its own.
+
+    Args:
+        arguments: Paths as of `read_result`, or NAME=PATH to show a result under another name.
+
+    Returns:
+        The results in this order. Where two names are equal, the folder's name is added to each.
+
+    Raises:
+        ReportError: One of them cannot be read.
+    """
+    results = [_read_named(argument) for argument in arguments]
+    count = Counter(result.name for result in results)
+    return [
+        replace(result, name=f"{result.name} ({result.path.resolve().parent.name})")
+        if count[result.name] > 1
+        else result
+        for result in results
+    ]
+
+
+def _read_named(argument: str) -> ProbeResult:
+    name, sign, path = argument.partition("=")
+    if not sign or not name or Path(argument).exists():
+        return read_result(Path(argument))
+    return replace(read_result(Path(path)), name=name)
 
 
 def read_embeddings(result: ProbeResult) -> Embeddings | None:

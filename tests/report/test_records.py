@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotion2vec.errors import ReportError
-from emotion2vec.report.records import CurvePoint, Score, read_embeddings, read_result
+from emotion2vec.report.records import CurvePoint, Score, read_embeddings, read_result, read_results
 
 
 def test_a_result_is_read_from_its_file_or_its_folder(write_result: Callable[..., Path]) -> None:
@@ -126,3 +126,26 @@ def test_damaged_embeddings_are_refused(write_result: Callable[..., Path]) -> No
 
     with pytest.raises(ReportError, match=r"embeddings\.npz: not embeddings of train_probe\.py"):
         read_embeddings(result)
+
+
+def test_a_result_can_be_shown_under_another_name(write_result: Callable[..., Path]) -> None:
+    path = write_result()
+
+    assert [result.name for result in read_results([f"token={path}", str(path)])] == [
+        "token",
+        "tiny.pt",
+    ]
+
+
+def test_equal_names_are_told_apart_by_their_folders(write_result: Callable[..., Path]) -> None:
+    paths = [
+        str(write_result("token")),
+        str(write_result("chunk")),
+        str(write_result("mel", name="logmel")),
+    ]
+
+    assert [result.name for result in read_results(paths)] == [
+        "tiny.pt (token)",
+        "tiny.pt (chunk)",
+        "logmel",
+    ]
