@@ -132,7 +132,10 @@ def to_speech(array: np.ndarray | Tensor, sample_rate_hz: int, *, source: str = 
         AudioError: Wrong type or shape, impossible rate, empty, not finite or shorter than 400 samples.
     """
     _check_rate(sample_rate_hz, source)
-    samples = array.detach().cpu().numpy() if isinstance(array, Tensor) else np.asarray(array)
+    if isinstance(array, Tensor):
+        # NumPy has no bfloat16
+        array = (array.float() if array.is_floating_point() else array).detach().cpu().numpy()
+    samples = np.asarray(array)
     if samples.dtype.name in _INTEGER_SCALES:
         samples = samples / _INTEGER_SCALES[samples.dtype.name]
     elif not np.issubdtype(samples.dtype, np.floating):

@@ -228,6 +228,11 @@ def test_integer_arrays_are_scaled_to_full_scale() -> None:
     assert torch.equal(waveform_S, torch.full((8000,), -1.0))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64, torch.int16])
+def test_tensors_of_every_usual_type_become_float32(dtype: torch.dtype) -> None:
+    assert to_speech(torch.ones(8000, dtype=dtype), 16000).dtype == torch.float32
+
+
 def test_an_array_equals_its_file(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", seconds=0.5, sample_rate_hz=44100)
     samples, rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
