@@ -189,6 +189,10 @@ def _to_object(composed: DictConfig) -> ProbeConfig:
 
 
 def _plain(error: Exception) -> str:
-    """Keep the lines of Hydra's message that concern a user."""
-    lines = [line.strip() for line in str(error.__cause__ or error).splitlines()]
-    return "; ".join(line for line in lines if line and not line.startswith(("full_key", "object_type", "To append")))
+    """Keep the lines of Hydra's message that concern a user, and the setting that it is about."""
+    cause = error.__cause__ or error
+    dropped = ("full_key", "object_type", "To append", "reference_type")
+    lines = [line.strip() for line in str(cause).splitlines()]
+    text = "; ".join(line for line in lines if line and not line.startswith(dropped))
+    key = getattr(cause, "full_key", None)
+    return f"{key}: {text}" if key else text

@@ -106,5 +106,5 @@ def test_tokens_are_refused_where_there_are_none() -> None:
 
 @pytest.mark.parametrize("level", [0.0, 0.25])
 def test_silence_is_refused_by_name(level: float) -> None:
-    with pytest.raises(AudioError, match="a.wav: is silent"):
+    with pytest.raises(AudioError, match=r"a\.wav: is silent"):
         check_not_silent(torch.full((800,), level), "a.wav")

@@ -36,14 +36,17 @@ def test_layers_refuse_other_words(name: str) -> None:
         LayerSelection(name)
 
 
-@pytest.mark.parametrize(("name", "message"), [("3,9", r"layers \[9\] do not exist: m has 0 to 3"), ("last4", "4 trans")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("3,9", r"layers \[9\] do not exist: m has 0 to 3"), ("last4", "needs 4 transformer layers, but m has 3")],
+)
 def test_layers_refuse_what_the_model_lacks(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LayerSelection(name).check(4, "m")
 
 
 def test_settings_list_every_problem() -> None:
-    with pytest.raises(ConfigError, match="granularity.*utterance_from.*batch_seconds"):
+    with pytest.raises(ConfigError, match=r"granularity.*utterance_from.*batch_seconds"):
         ExtractionSettings(granularity="word", utterance_from="x", batch_seconds=0)
 
 

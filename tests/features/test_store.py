@@ -47,7 +47,7 @@ BREAKAGES = {
     "no npy": (lambda folder: (folder / "all.npy").write_bytes(b""), "all.npy: is damaged or cut short"),
     "cut npy": (_cut_npy, "all.npy: is damaged or cut short"),
     "no lengths": (lambda folder: (folder / "all.lengths").unlink(), "all.lengths: is missing"),
-    "wrong lengths": (_rewrite("all.lengths", lambda text: text.replace("24", "25", 1)), r"add up to 172 rows.*\(171, 2\)"),
+    "wrong lengths": (_rewrite("all.lengths", lambda text: text.replace("24", "25", 1)), r"up to 172 rows.*\(171, 2\)"),
     "fewer lengths": (_rewrite("all.lengths", lambda text: text.split("\n", 1)[1]), "8 lines, but all.json has 9 ids"),
     "text in lengths": (_rewrite("all.lengths", lambda text: "x\n" + text), r"one number > 0 a line.*\['x'\]"),
     "another emo": (_rewrite("all.emo", lambda text: text.replace("utt003", "utt999")), "not the 9 ids of all.json"),
@@ -72,7 +72,7 @@ def test_nan_names_the_utterance(store_dir: Path) -> None:
     rows = np.load(store_dir / "all.npy")
     rows[40] = np.nan
     np.save(store_dir / "all.npy", rows)
-    with pytest.raises(FeatureStoreError, match="1 of 171 rows hold NaN.*utterance 'utt002'"):
+    with pytest.raises(FeatureStoreError, match=r"1 of 171 rows hold NaN.*utterance 'utt002'"):
         FeatureStore.open(store_dir).load()
 
 
