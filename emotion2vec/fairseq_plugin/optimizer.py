@@ -34,6 +34,17 @@ class Emotion2VecAdamW(FairseqOptimizer):  # type: ignore[misc]
             fused=True,
         )
 
+    def step(self, closure: Any = None, scale: float = 1.0, groups: Any = None) -> None:
+        """Update the parameters.
+
+        A layer that layer drop skipped in every micro-batch has no gradient on one device, but a zero one after a
+        reduction over several. It is zero here too: the step does not depend on the number of devices.
+        """
+        for parameter in self.params:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        super().step(closure, scale, groups)
+
     @property
     def optimizer_config(self) -> dict[str, Any]:
         """What may be overridden when a checkpoint is loaded; weight decay differs between groups and is not."""
