@@ -62,6 +62,9 @@ pretrain() {
     fi
 }
 
+# Pre-training writes a checkpoint when it is interrupted and then ends as if all were well.
+trap 'fail "interrupted; run this again to continue" 130' INT TERM
+
 step 1 "set-up of .venv (minutes the first time)"
 # shellcheck source=scripts/setup_env.sh
 source "$scripts/setup_env.sh" || exit 1
