@@ -40,6 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     write_atomically(arguments.out, render_picture(panels, arguments.out))
     for panel in panels:
         badge = "SYNTHETIC " if panel.synthetic else ""
-        print(f"{badge}{panel.name}: {panel.projection.method}, {panel.caption}")
+        print(f"{badge}{panel.name}: {panel.projection.method}, {panel.separation}")
     print(f"picture: {arguments.out}")
     return 0

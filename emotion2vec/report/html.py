@@ -208,9 +208,7 @@ def describe_projection(projection: Projection, separation: Separation) -> str:
     )
     return (
         f"Test utterances of fold {projection.fold}, {len(projection.xy_N2)} points.{replaced} "
-        f"In the embedding space itself, mean of {separation.num_folds} folds: "
-        f"silhouette {separation.silhouette:.3f}, {separation.num_neighbours}-nearest-neighbour accuracy "
-        f"{separation.knn_accuracy:.1f} %."
+        f"In the embedding space itself: {separation}."
     )
 
 

@@ -42,14 +42,6 @@ class Panel:
     separation: Separation
     synthetic: bool
 
-    @property
-    def caption(self) -> str:
-        """The figures in one line."""
-        return (
-            f"silhouette {self.separation.silhouette:.3f}, {self.separation.num_neighbours}-NN accuracy "
-            f"{self.separation.knn_accuracy:.1f} % (mean of {self.separation.num_folds} folds)"
-        )
-
 
 def make_panel(result: ProbeResult, *, fold: int, seed: int) -> Panel:
     """Lay out one fold of a result.
@@ -105,7 +97,7 @@ def _render_html(panels: Sequence[Panel]) -> str:
     )
     cards = "".join(
         f'<section class="card"><h3>{escape(panel.name)}</h3>'
-        f'<p class="note">{panel.projection.method}, fold {panel.projection.fold}: {panel.caption}</p>'
+        f'<p class="note">{panel.projection.method}, fold {panel.projection.fold}: {panel.separation}</p>'
         f'<ul class="legend">{_legend_items(panel.labels)}</ul>{scatter(panel.projection, panel.labels)}</section>'
         for panel in panels
     )
@@ -143,7 +135,8 @@ def _render_png(panels: Sequence[Panel]) -> bytes:
             )
         axes.set_title(panel.name, fontsize=11, parse_math=False)
         axes.set_xlabel(
-            f"{panel.projection.method}, fold {panel.projection.fold}\n{panel.caption}", fontsize=8
+            f"{panel.projection.method}, fold {panel.projection.fold}\n{panel.separation}",
+            fontsize=8,
         )
         axes.set(xticks=[], yticks=[])
         axes.legend(

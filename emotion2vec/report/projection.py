@@ -38,6 +38,15 @@ class Separation:
     num_neighbours: int
     num_folds: int
 
+    def __str__(self) -> str:
+        """Say the figures in words."""
+        silhouette = "undefined" if np.isnan(self.silhouette) else f"{self.silhouette:.3f}"
+        accuracy = "undefined" if np.isnan(self.knn_accuracy) else f"{self.knn_accuracy:.1f} %"
+        return (
+            f"silhouette {silhouette}, {self.num_neighbours}-nearest-neighbour accuracy {accuracy} "
+            f"(mean of {self.num_folds} folds)"
+        )
+
 
 @dataclass(frozen=True)
 class Projection:

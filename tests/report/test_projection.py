@@ -90,3 +90,10 @@ def test_umap_gives_the_same_picture_for_the_same_seed() -> None:
 
     assert first.method == "UMAP"
     np.testing.assert_array_equal(first.xy_N2, second.xy_N2)
+
+
+def test_figures_of_a_single_class_are_said_to_be_undefined() -> None:
+    one = Embeddings(np.eye(4), np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64))
+
+    text = "silhouette undefined, 10-nearest-neighbour accuracy 100.0 % (mean of 1 folds)"
+    assert str(measure_separation(one)) == text
