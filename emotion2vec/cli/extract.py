@@ -20,9 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="checkpoint file or folder; or a baseline: logmel, untrained:PATH (PATH's architecture, fresh weights)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--manifest", type=Path, metavar="FILE.tsv", help="one split of a manifest folder")
-    source.add_argument("--audio", nargs="+", metavar="FILE", help="audio files; the store's split is named 'all'")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the feature store")
+    source.add_argument(
+        "--manifest", type=Path, metavar="FILE.tsv", help="one split of a manifest folder"
+    )
+    source.add_argument(
+        "--audio", nargs="+", metavar="FILE", help="audio files; the store's split is named 'all'"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of the feature store"
+    )
     parser.add_argument("--granularity", choices=("frame", "utterance"), default="frame",
                         help="a vector every 20 ms, or one for the utterance (default: %(default)s)")  # fmt: skip
     parser.add_argument("--layers", default="last", metavar="last|all|last4|N,N",
@@ -31,12 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--utterance-from", choices=("frames", "tokens", "both"), default="frames",
                         help="with --granularity utterance: mean of the frames, mean of the utterance tokens' "
                         "outputs, or both one after the other (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: %(default)s"
+    )
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32",
                         help="precision of the computation; the store is float32 (default: %(default)s)")  # fmt: skip
-    parser.add_argument("--batch-seconds", type=float, default=60.0, metavar="S",
-                        help="padded audio in a batch, at most; no result depends on it (default: %(default)s)")
-    parser.add_argument("--overwrite", action="store_true", help="replace a store of other settings")
+    parser.add_argument(
+        "--batch-seconds",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="padded audio in a batch, at most; no result depends on it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a store of other settings"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,9 +78,16 @@ def run(arguments: argparse.Namespace) -> int:
         manifest, card = manifest_of_files(arguments.audio), {}
     upstream = load_upstream(arguments.checkpoint, device=arguments.device, dtype=arguments.dtype)
     report = extract_manifest(
-        upstream, manifest, arguments.out, settings=settings, card=card, overwrite=arguments.overwrite
+        upstream,
+        manifest,
+        arguments.out,
+        settings=settings,
+        card=card,
+        overwrite=arguments.overwrite,
     )
     kept = report.num_utterances - len(report.skipped)
-    print(f"{arguments.out}: {kept} of {report.num_utterances} utterances, features of {upstream.name}")
+    print(
+        f"{arguments.out}: {kept} of {report.num_utterances} utterances, features of {upstream.name}"
+    )
     report.raise_if_skipped()
     return 0

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("--config-dir", type=Path, default=_CONFIG_DIR, metavar="DIR",
                         help="folder of the protocols (default: config/probe of the project)")  # fmt: skip
-    parser.add_argument("--config-name", required=True, metavar="PROTOCOL", help="a YAML file there, without .yaml")
+    parser.add_argument(
+        "--config-name", required=True, metavar="PROTOCOL", help="a YAML file there, without .yaml"
+    )
     parser.add_argument("--write-folds", type=Path, metavar="FILE.tsv",
                         help="make the protocol's fold file from this manifest instead of training")  # fmt: skip
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="settings, see below")
@@ -37,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     from emotion2vec.probe.results import fold_line
     from emotion2vec.probe.run import compose_config, evaluate, write_folds
 
-    config, run_dir = compose_config(arguments.config_dir, arguments.config_name, arguments.overrides)
+    config, run_dir = compose_config(
+        arguments.config_dir, arguments.config_name, arguments.overrides
+    )
     if arguments.write_folds is not None:
         path, folds = write_folds(config, arguments.write_folds, config_dir=arguments.config_dir)
         print(f"{path}: {len(folds.folds)} folds")
@@ -58,5 +62,8 @@ def _settings_help() -> str:
     from emotion2vec.probe.config import ProbeConfig
 
     defaults = ProbeConfig()
-    rows = [f"  {f.name}={getattr(defaults, f.name)}\n      {f.metadata['help']}" for f in fields(ProbeConfig)]
+    rows = [
+        f"  {f.name}={getattr(defaults, f.name)}\n      {f.metadata['help']}"
+        for f in fields(ProbeConfig)
+    ]
     return "\n".join(["settings (defaults of the program; a protocol's YAML changes some):", *rows])

@@ -104,7 +104,10 @@ def encode_long(
         if settings.granularity == "frame":
             yield frames_T.cpu().numpy()
             continue
-        window_frames, window_tokens = frames_T.double().sum(0), tokens_BU[0].double() * (end - start)
+        window_frames, window_tokens = (
+            frames_T.double().sum(0),
+            tokens_BU[0].double() * (end - start),
+        )
         frame_sum = window_frames if frame_sum is None else frame_sum + window_frames
         token_sum = window_tokens if token_sum is None else token_sum + window_tokens
     if frame_sum is not None and token_sum is not None:

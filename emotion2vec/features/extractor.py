@@ -72,9 +72,15 @@ class Emotion2Vec:
             AudioError: An input cannot be used; names it.
             ConfigError: A setting is impossible for this checkpoint.
         """
-        settings = ExtractionSettings(granularity, LayerSelection(layers), utterance_from, batch_seconds)
+        settings = ExtractionSettings(
+            granularity, LayerSelection(layers), utterance_from, batch_seconds
+        )
         check_settings(self.upstream, settings)
-        given = [inputs] if isinstance(inputs, str | Path | np.ndarray | Tensor | tuple) else list(inputs)
+        given = (
+            [inputs]
+            if isinstance(inputs, str | Path | np.ndarray | Tensor | tuple)
+            else list(inputs)
+        )
         speech = [_to_waveform(item, f"input {number}") for number, item in enumerate(given)]
         results: dict[int, np.ndarray] = {}
         for batch in plan_batches([len(waveform) for waveform in speech], settings.batch_samples):
@@ -88,10 +94,16 @@ class Emotion2Vec:
         """Encode one batch; returns (T, ...) by position."""
         long = [index for index in batch if settings.window.is_long(len(speech[index]))]
         short = [index for index in batch if index not in long]
-        arrays = encode_batch(self.upstream, [speech[index] for index in short], settings) if short else []
+        arrays = (
+            encode_batch(self.upstream, [speech[index] for index in short], settings)
+            if short
+            else []
+        )
         results = dict(zip(short, arrays, strict=True))
         for index in long:
-            results[index] = np.concatenate(list(encode_long(self.upstream, speech[index], settings)))
+            results[index] = np.concatenate(
+                list(encode_long(self.upstream, speech[index], settings))
+            )
         return results
 
 

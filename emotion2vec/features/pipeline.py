@@ -111,8 +111,12 @@ def manifest_of_files(paths: Sequence[Path | str], *, name: str = "all") -> Mani
     names = [Path(path).as_posix() for path in paths]
     repeated = sorted({path for path in names if names.count(path) > 1})
     if repeated:
-        raise FeatureStoreError(f"{len(repeated)} files are given more than once, e.g. {repeated[:3]}")
-    return Manifest(name, Path(), tuple(Utterance(path, path, _header_samples(path)) for path in names))
+        raise FeatureStoreError(
+            f"{len(repeated)} files are given more than once, e.g. {repeated[:3]}"
+        )
+    return Manifest(
+        name, Path(), tuple(Utterance(path, path, _header_samples(path)) for path in names)
+    )
 
 
 def _header_samples(path: str) -> int:
@@ -147,7 +151,11 @@ def _extract_pending(
         _read_ahead(manifest, pending), description="extract", total=len(pending), unit="batch"
     )
     for batch in loaded:
-        skipped = [Skipped(index, speech.reason) for index, speech in batch if isinstance(speech, AudioError)]
+        skipped = [
+            Skipped(index, speech.reason)
+            for index, speech in batch
+            if isinstance(speech, AudioError)
+        ]
         for entry in skipped:
             _warn(manifest.utterances[entry.index], entry.reason)
         usable = [(index, speech) for index, speech in batch if not isinstance(speech, AudioError)]
@@ -179,7 +187,9 @@ def _read_ahead(
                 waiting.append((batch, [pool.submit(_read, manifest, index) for index in batch]))
             if len(waiting) > 1 or (batch is None and waiting):
                 indices, futures = waiting.pop(0)
-                yield [(index, future.result()) for index, future in zip(indices, futures, strict=True)]
+                yield [
+                    (index, future.result()) for index, future in zip(indices, futures, strict=True)
+                ]
 
 
 def _read(manifest: Manifest, index: int) -> Tensor | AudioError:
@@ -187,7 +197,9 @@ def _read(manifest: Manifest, index: int) -> Tensor | AudioError:
     utterance = manifest.utterances[index]
     path = manifest.root / utterance.path
     try:
-        speech = read_audio(path, start_sample=utterance.start_sample, end_sample=utterance.end_sample)
+        speech = read_audio(
+            path, start_sample=utterance.start_sample, end_sample=utterance.end_sample
+        )
         return check_not_silent(speech, str(path))
     except AudioError as error:
         return error

@@ -48,7 +48,9 @@ class LayerSelection:
             ConfigError: It has not.
         """
         if self.name == "last4" and num_states <= _NUM_LAST:
-            raise ConfigError(f"layers=last4 needs 4 transformer layers, but {source} has {num_states - 1}")
+            raise ConfigError(
+                f"layers=last4 needs 4 transformer layers, but {source} has {num_states - 1}"
+            )
         wrong = [number for number in self._numbers() if number >= num_states]
         if wrong:
             raise ConfigError(f"layers {wrong} do not exist: {source} has 0 to {num_states - 1}")
@@ -107,7 +109,12 @@ class WindowPlan:
             for start in range(0, total_frames, self.core_frames)
         ]
         return [
-            (max(0, start - self.context_frames), start, end, min(total_frames, end + self.context_frames))
+            (
+                max(0, start - self.context_frames),
+                start,
+                end,
+                min(total_frames, end + self.context_frames),
+            )
             for start, end in cores
         ]
 
@@ -134,9 +141,13 @@ class ExtractionSettings:
     def __post_init__(self) -> None:
         problems = []
         if self.granularity not in GRANULARITIES:
-            problems.append(f"granularity must be one of {GRANULARITIES}, but is {self.granularity!r}")
+            problems.append(
+                f"granularity must be one of {GRANULARITIES}, but is {self.granularity!r}"
+            )
         if self.utterance_from not in UTTERANCE_SOURCES:
-            problems.append(f"utterance_from must be one of {UTTERANCE_SOURCES}, but is {self.utterance_from!r}")
+            problems.append(
+                f"utterance_from must be one of {UTTERANCE_SOURCES}, but is {self.utterance_from!r}"
+            )
         if not self.batch_seconds > 0:
             problems.append(f"batch_seconds must be > 0, but is {self.batch_seconds}")
         if problems:

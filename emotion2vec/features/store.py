@@ -145,8 +145,13 @@ class FeatureStore:
         paths = StorePaths(Path(directory), split or _only_split(Path(directory)))
         header = _read_header(paths)
         ids = tuple(header.pop("ids"))
-        lists = {name: _read_list(paths, header, name, len(ids)) for name in ("speakers", "sessions", "splits")}
-        store = cls(paths, header, ids, _read_labels(paths, ids), lengths_N=_read_lengths(paths), **lists)
+        lists = {
+            name: _read_list(paths, header, name, len(ids))
+            for name in ("speakers", "sessions", "splits")
+        }
+        store = cls(
+            paths, header, ids, _read_labels(paths, ids), lengths_N=_read_lengths(paths), **lists
+        )
         store._check_rows()
         return store
 
@@ -159,8 +164,14 @@ class FeatureStore:
         try:
             rows: np.ndarray = np.load(self.paths.npy, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
-            reason = "is missing" if not self.paths.npy.is_file() else f"is damaged or cut short ({error})"
-            raise FeatureStoreError(f"{self.paths.npy}: {reason}; extract it again with --overwrite") from error
+            reason = (
+                "is missing"
+                if not self.paths.npy.is_file()
+                else f"is damaged or cut short ({error})"
+            )
+            raise FeatureStoreError(
+                f"{self.paths.npy}: {reason}; extract it again with --overwrite"
+            ) from error
         return rows
 
     def load(self, layer: str = "last") -> np.ndarray:
@@ -178,7 +189,9 @@ class FeatureStore:
         rows = np.array(self._one_layer(self.rows(), layer), dtype=np.float32)
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
-            first = int(np.searchsorted(np.cumsum(self.lengths_N), int(np.argmin(finite)), side="right"))
+            first = int(
+                np.searchsorted(np.cumsum(self.lengths_N), int(np.argmin(finite)), side="right")
+            )
             raise FeatureStoreError(
                 f"{self.paths.npy}: {int((~finite).sum())} of {len(rows)} rows hold NaN or infinity, the first of "
                 f"utterance {self.ids[first]!r}; extract it again with --overwrite"
@@ -216,17 +229,25 @@ def _only_split(directory: Path) -> str:
     """Find the one split of a folder."""
     if not directory.is_dir():
         raise FeatureStoreError(f"no feature store {str(directory)!r}: no such folder; {_MAKE_IT}")
-    splits = sorted(path.stem for path in directory.glob("*.json") if path.with_suffix(".npy").exists())
+    splits = sorted(
+        path.stem for path in directory.glob("*.json") if path.with_suffix(".npy").exists()
+    )
     if "all" in splits or len(splits) == 1:
         return "all" if "all" in splits else splits[0]
     if splits:
-        raise FeatureStoreError(f"{directory}: holds the splits {splits}; say which one with split=NAME")
-    unfinished = sorted(path.name.removesuffix(".partial.jsonl") for path in directory.glob("*.partial.jsonl"))
+        raise FeatureStoreError(
+            f"{directory}: holds the splits {splits}; say which one with split=NAME"
+        )
+    unfinished = sorted(
+        path.name.removesuffix(".partial.jsonl") for path in directory.glob("*.partial.jsonl")
+    )
     if unfinished:
         raise FeatureStoreError(
             f"{directory}: the extraction of {unfinished} has not finished; run the same command again to continue it"
         )
-    raise FeatureStoreError(f"{directory}: holds no feature store (no <split>.json with <split>.npy); {_MAKE_IT}")
+    raise FeatureStoreError(
+        f"{directory}: holds no feature store (no <split>.json with <split>.npy); {_MAKE_IT}"
+    )
 
 
 def _read_header(paths: StorePaths) -> dict[str, Any]:
@@ -235,9 +256,13 @@ def _read_header(paths: StorePaths) -> dict[str, Any]:
     try:
         header = json.loads(paths.json.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FeatureStoreError(f"{paths.json}: not valid JSON ({error}); extract again with --overwrite") from error
+        raise FeatureStoreError(
+            f"{paths.json}: not valid JSON ({error}); extract again with --overwrite"
+        ) from error
     if not isinstance(header, dict) or not isinstance(header.get("ids"), list):
-        raise FeatureStoreError(f"{paths.json}: not a feature store's description (no list 'ids'); {_MAKE_IT}")
+        raise FeatureStoreError(
+            f"{paths.json}: not a feature store's description (no list 'ids'); {_MAKE_IT}"
+        )
     if header.get("schema_version") != SCHEMA_VERSION:
         raise FeatureStoreError(
             f"{paths.json}: schema_version is {header.get('schema_version')!r}, but this version reads {SCHEMA_VERSION}"
@@ -245,10 +270,14 @@ def _read_header(paths: StorePaths) -> dict[str, Any]:
     return header
 
 
-def _read_list(paths: StorePaths, header: dict[str, Any], name: str, count: int) -> tuple[str | None, ...]:
+def _read_list(
+    paths: StorePaths, header: dict[str, Any], name: str, count: int
+) -> tuple[str | None, ...]:
     values = header.pop(name, None) or [None] * count
     if len(values) != count:
-        raise FeatureStoreError(f"{paths.json}: {len(values)} {name}, but {count} ids; extract again with --overwrite")
+        raise FeatureStoreError(
+            f"{paths.json}: {len(values)} {name}, but {count} ids; extract again with --overwrite"
+        )
     return tuple(values)
 
 
@@ -258,7 +287,9 @@ def _read_lengths(paths: StorePaths) -> np.ndarray:
     lines = paths.lengths.read_text(encoding="utf-8").split()
     wrong = [line for line in lines if not line.isdigit() or int(line) < 1]
     if wrong:
-        raise FeatureStoreError(f"{paths.lengths}: expected one number > 0 a line, but found {wrong[:3]}")
+        raise FeatureStoreError(
+            f"{paths.lengths}: expected one number > 0 a line, but found {wrong[:3]}"
+        )
     return np.array([int(line) for line in lines], dtype=np.int64)
 
 

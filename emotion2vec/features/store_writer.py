@@ -144,7 +144,9 @@ class FeatureStoreWriter:
             return
         kept = sorted(self._blocks)
         if not kept:
-            index, reason = next(iter(sorted(self.skipped.items())), (None, "the manifest is empty"))
+            index, reason = next(
+                iter(sorted(self.skipped.items())), (None, "the manifest is empty")
+            )
             name = "" if index is None else f"{self._manifest.utterances[index].path}: "
             self._remove_partial()
             raise FeatureStoreError(
@@ -154,8 +156,12 @@ class FeatureStoreWriter:
         _replace_text(self.paths.lengths, [str(self._blocks[index].count) for index in kept])
         utterances = [self._manifest.utterances[index] for index in kept]
         if all(utterance.label is not None for utterance in utterances):
-            _replace_text(self.paths.emo, [f"{utterance.id}\t{utterance.label}" for utterance in utterances])
-        _replace_text(self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)])
+            _replace_text(
+                self.paths.emo, [f"{utterance.id}\t{utterance.label}" for utterance in utterances]
+            )
+        _replace_text(
+            self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)]
+        )
         self._remove_partial()
         self.is_complete = True
 
@@ -186,11 +192,15 @@ class FeatureStoreWriter:
         )
         temporary = self.paths.with_suffix(".partial.npy")
         total = sum(self._blocks[index].count for index in kept)
-        target = np.lib.format.open_memmap(temporary, mode="w+", dtype="<f4", shape=(total, *self._tail))
+        target = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype="<f4", shape=(total, *self._tail)
+        )
         position = 0
         for index in kept:
             block = self._blocks[index]
-            target[position : position + block.count] = source[block.first : block.first + block.count]
+            target[position : position + block.count] = source[
+                block.first : block.first + block.count
+            ]
             position += block.count
         target.flush()
         del target
@@ -231,7 +241,9 @@ class FeatureStoreWriter:
         except (json.JSONDecodeError, UnicodeDecodeError):
             header = {}
         self._refuse_other(self.paths.json, header)
-        positions = {utterance.id: index for index, utterance in enumerate(self._manifest.utterances)}
+        positions = {
+            utterance.id: index for index, utterance in enumerate(self._manifest.utterances)
+        }
         self.skipped = {positions[row["id"]]: row["reason"] for row in header["skipped"]}
         self.is_complete = True
         self._remove_partial()
@@ -266,7 +278,9 @@ class FeatureStoreWriter:
         if found.get("fingerprint") == self._fingerprint:
             return
         names = ("name", "granularity", "layers", "dtype")
-        there = ", ".join(str(found[name]) for name in names if name in found) or "something unreadable"
+        there = (
+            ", ".join(str(found[name]) for name in names if name in found) or "something unreadable"
+        )
         raise FeatureStoreError(
             f"{path}: this place holds features of {there}, made with other settings, another checkpoint or another "
             f"manifest than asked for ({self._settings.describe()}); give another --out, or --overwrite to replace them"
@@ -276,7 +290,11 @@ class FeatureStoreWriter:
         return 4 * int(np.prod(self._tail)) if self._tail else 0
 
     def _remove_partial(self) -> None:
-        for path in (self.paths.partial_journal, self.paths.partial_rows, self.paths.with_suffix(".partial.npy")):
+        for path in (
+            self.paths.partial_journal,
+            self.paths.partial_rows,
+            self.paths.with_suffix(".partial.npy"),
+        ):
             path.unlink(missing_ok=True)
 
     def _remove_all(self) -> None:

@@ -93,7 +93,10 @@ class EncoderUpstream:
     def encode(self, waveform_BS: Tensor, padding_BS: Tensor | None) -> HiddenStates:
         """Run the encoder; see `Upstream.encode`. Waveform (B, S) -> layers (B, T, D), tokens (B, U, D)."""
         narrow = self.dtype == "bfloat16"
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=narrow):
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=narrow),
+        ):
             features: EncoderFeatures = self._encoder.extract(waveform_BS, padding_BS)
         return HiddenStates(
             tuple(layer.float() for layer in features.layers),
@@ -128,7 +131,9 @@ class LogMelUpstream:
         power_BTK = torch.fft.rfft(frames_BTW, n=self._fft_size).abs().square()
         log_BTM = torch.log(power_BTK @ self._filters_KM + 1e-6)
         # fixed constants bring speech to about zero mean and unit variance: the probe's learning rate is made for that
-        return HiddenStates(((log_BTM + 4.0) / 4.0,), (log_BTM.new_zeros(len(log_BTM), 0, self.num_mels),))
+        return HiddenStates(
+            ((log_BTM + 4.0) / 4.0,), (log_BTM.new_zeros(len(log_BTM), 0, self.num_mels),)
+        )
 
 
 def mel_filters(num_mels: int, fft_size: int) -> Tensor:
@@ -138,7 +143,9 @@ def mel_filters(num_mels: int, fft_size: int) -> Tensor:
         Weights from the fft_size / 2 + 1 bins to the bands, (K, M).
     """
     top_mel = 2595.0 * math.log10(1.0 + SAMPLE_RATE_HZ / 2 / 700.0)
-    edges_hz = 700.0 * (10.0 ** (torch.linspace(0, top_mel, num_mels + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    edges_hz = 700.0 * (
+        10.0 ** (torch.linspace(0, top_mel, num_mels + 2, dtype=torch.float64) / 2595.0) - 1.0
+    )
     bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, fft_size // 2 + 1, dtype=torch.float64)
     rising_KM = (bins_hz[:, None] - edges_hz[None, :-2]) / (edges_hz[1:-1] - edges_hz[:-2])
     falling_KM = (edges_hz[None, 2:] - bins_hz[:, None]) / (edges_hz[2:] - edges_hz[1:-1])
@@ -154,7 +161,9 @@ def _load_logmel(device: torch.device, dtype: str) -> Upstream:
 BASELINES: dict[str, Callable[[torch.device, str], Upstream]] = {"logmel": _load_logmel}
 
 
-def load_upstream(checkpoint: Path | str, *, device: str = "auto", dtype: str = "float32") -> Upstream:
+def load_upstream(
+    checkpoint: Path | str, *, device: str = "auto", dtype: str = "float32"
+) -> Upstream:
     """Load a checkpoint or a baseline.
 
     Args:
@@ -195,7 +204,9 @@ def _load_encoder(path: Path, *, untrained: bool, device: torch.device, dtype: s
     return EncoderUpstream(
         encoder,
         name=f"untrained ({path.name})" if untrained else path.name,
-        identity=CheckpointIdentity(path.name, loaded.sha256, "untrained" if untrained else loaded.kind),
+        identity=CheckpointIdentity(
+            path.name, loaded.sha256, "untrained" if untrained else loaded.kind
+        ),
         num_states=loaded.config.num_layers + 1,
         num_tokens=loaded.config.num_utterance_tokens,
         device=device,
@@ -213,5 +224,7 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError(f"device must be auto, cpu or cuda, but is {name!r}")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise ConfigError("device is cuda, but torch finds no CUDA device here; use --device cpu or auto")
+        raise ConfigError(
+            "device is cuda, but torch finds no CUDA device here; use --device cpu or auto"
+        )
     return torch.device("cuda" if available and name != "cpu" else "cpu")

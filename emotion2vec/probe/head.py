@@ -14,7 +14,12 @@ class ProbeHead(nn.Module):
     """Two linear layers with a mean over time between them."""
 
     def __init__(
-        self, feature_dim: int, hidden_dim: int, num_labels: int, *, generator: torch.Generator | None = None
+        self,
+        feature_dim: int,
+        hidden_dim: int,
+        num_labels: int,
+        *,
+        generator: torch.Generator | None = None,
     ) -> None:
         """Draw the weights as `nn.Linear` does, from a generator of one's own.
 

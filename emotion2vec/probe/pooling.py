@@ -19,5 +19,7 @@ def mean_over_utterances(frames_FH: Tensor, lengths_B: Tensor) -> Tensor:
         Means, (B, H).
     """
     owner_F = torch.repeat_interleave(lengths_B, output_size=len(frames_FH))
-    sums_BH = frames_FH.new_zeros(len(lengths_B), frames_FH.shape[1]).index_add(0, owner_F, frames_FH)
+    sums_BH = frames_FH.new_zeros(len(lengths_B), frames_FH.shape[1]).index_add(
+        0, owner_F, frames_FH
+    )
     return sums_BH / lengths_B[:, None]

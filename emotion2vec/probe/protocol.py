@@ -104,7 +104,9 @@ def select_utterances(rows: Rows, config: ProbeConfig, source: str) -> Evaluatio
     mapped = [config.label_map.get(label, label) if label else None for label in rows.labels]
     found = sorted({label for label in mapped if label})
     if not found:
-        raise ProtocolError(f"{source}: no utterance has a label; extract from a manifest with a .emo file")
+        raise ProtocolError(
+            f"{source}: no utterance has a label; extract from a manifest with a .emo file"
+        )
     absent = [label for label in config.labels if label not in found]
     if absent:
         raise ProtocolError(
@@ -113,7 +115,9 @@ def select_utterances(rows: Rows, config: ProbeConfig, source: str) -> Evaluatio
         )
     names = tuple(config.labels or found)
     if len(names) < 2:
-        raise ProtocolError(f"{source}: all labels are {names[0]!r}; at least two different ones are needed")
+        raise ProtocolError(
+            f"{source}: all labels are {names[0]!r}; at least two different ones are needed"
+        )
     positions = [position for position, label in enumerate(mapped) if label in names]
     if len(positions) < len(mapped):
         others = Counter(str(label) for label in mapped if label not in names)
@@ -141,15 +145,21 @@ def make_folds(rows: Rows, config: ProbeConfig) -> FoldSet:
             "or use a random protocol"
         )
     if config.rule == "random_kfold":
-        folds = split_rules.random_kfold(rows.ids, num_folds=config.num_folds, seed=seed, valid_fraction=fraction)
+        folds = split_rules.random_kfold(
+            rows.ids, num_folds=config.num_folds, seed=seed, valid_fraction=fraction
+        )
     elif config.rule == "group_kfold":
         folds = split_rules.group_kfold(
             rows.ids, groups, num_folds=config.num_folds, seed=seed, valid_fraction=fraction
         )
     elif config.rule == "leave_one_group_out":
-        folds = split_rules.leave_one_group_out(rows.ids, groups, valid_fraction=fraction, seed=seed)
+        folds = split_rules.leave_one_group_out(
+            rows.ids, groups, valid_fraction=fraction, seed=seed
+        )
     else:
-        folds = split_rules.official(rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=seed)
+        folds = split_rules.official(
+            rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=seed
+        )
     return FoldSet(folds, config.rule, seed, config.group_by if grouped else None, "rule")
 
 
@@ -162,7 +172,9 @@ def check_folds(folds: FoldSet, rows: Rows) -> FoldReport:
     """
     _check_ids(folds, rows)
     speaker = dict(zip(rows.ids, rows.speakers, strict=True))
-    group = speaker if folds.group_by == "speaker" else dict(zip(rows.ids, rows.sessions, strict=True))
+    group = (
+        speaker if folds.group_by == "speaker" else dict(zip(rows.ids, rows.sessions, strict=True))
+    )
     shared = []
     for number, fold in enumerate(folds.folds, 1):
         overlap = _names(group, fold.train + fold.valid) & _names(group, fold.test)
@@ -175,7 +187,9 @@ def check_folds(folds: FoldSet, rows: Rows) -> FoldReport:
     return FoldReport(len(_names(speaker, rows.ids)), tuple(shared))
 
 
-def index_folds(folds: FoldSet, chosen: EvaluationSet, config: ProbeConfig) -> tuple[IndexFold, ...]:
+def index_folds(
+    folds: FoldSet, chosen: EvaluationSet, config: ProbeConfig
+) -> tuple[IndexFold, ...]:
     """Turn ids into positions in the evaluation set.
 
     With `valid_is_test` the validation part joins training and the test part chooses the epoch (the paper's * rows).
@@ -186,7 +200,9 @@ def index_folds(folds: FoldSet, chosen: EvaluationSet, config: ProbeConfig) -> t
     position = {name: index for index, name in enumerate(chosen.rows.ids)}
     result = []
     for number, fold in enumerate(folds.folds, 1):
-        train, valid, test = (np.array([position[i] for i in getattr(fold, part)], dtype=np.int64) for part in _PARTS)
+        train, valid, test = (
+            np.array([position[i] for i in getattr(fold, part)], dtype=np.int64) for part in _PARTS
+        )
         if config.valid_is_test:
             train, valid = np.concatenate([train, valid]), test
         present = set(chosen.label_index_N[train].tolist())
@@ -213,7 +229,9 @@ def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> s
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     parts = [
-        ",\n   ".join(f'"{part}": {json.dumps(ids, ensure_ascii=False)}' for part, ids in asdict(fold).items())
+        ",\n   ".join(
+            f'"{part}": {json.dumps(ids, ensure_ascii=False)}' for part, ids in asdict(fold).items()
+        )
         for fold in folds.folds
     ]
     body = ",\n".join(f"  {{{part}}}" for part in parts)
@@ -232,12 +250,18 @@ def read_fold_file(path: Path) -> FoldSet:
         )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        folds = tuple(Fold(*(tuple(map(str, fold[part])) for part in _PARTS)) for fold in data["folds"])
+        folds = tuple(
+            Fold(*(tuple(map(str, fold[part])) for part in _PARTS)) for fold in data["folds"]
+        )
         if data["schema_version"] != FOLD_SCHEMA_VERSION:
-            raise ProtocolError(f"{path}: schema_version is {data['schema_version']}, expected {FOLD_SCHEMA_VERSION}")
+            raise ProtocolError(
+                f"{path}: schema_version is {data['schema_version']}, expected {FOLD_SCHEMA_VERSION}"
+            )
         return FoldSet(folds, data["rule"], data["seed"], data.get("group_by"), path.name)
     except (ValueError, KeyError, TypeError) as error:
-        raise ProtocolError(f"{path}: not a fold file ({type(error).__name__}: {error}); write it again") from error
+        raise ProtocolError(
+            f"{path}: not a fold file ({type(error).__name__}: {error}); write it again"
+        ) from error
 
 
 def _check_ids(folds: FoldSet, rows: Rows) -> None:
@@ -259,15 +283,23 @@ def _check_ids(folds: FoldSet, rows: Rows) -> None:
             )
         if len(set(listed)) < len(listed):
             repeated = [name for name, count in Counter(listed).items() if count > 1]
-            raise ProtocolError(f"{where}: {len(repeated)} ids are in two parts, e.g. {repeated[:3]}")
+            raise ProtocolError(
+                f"{where}: {len(repeated)} ids are in two parts, e.g. {repeated[:3]}"
+            )
         empty = [part for part in _PARTS if not getattr(fold, part)]
         if empty:
-            raise ProtocolError(f"{where}: the {' and '.join(empty)} part is empty; use fewer folds")
+            raise ProtocolError(
+                f"{where}: the {' and '.join(empty)} part is empty; use fewer folds"
+            )
     tested = Counter(name for fold in folds.folds for name in fold.test)
     if max(tested.values(), default=0) > 1:
-        raise ProtocolError(f"{folds.source}: {tested.most_common(1)[0][0]!r} is tested in more than one fold")
+        raise ProtocolError(
+            f"{folds.source}: {tested.most_common(1)[0][0]!r} is tested in more than one fold"
+        )
     if folds.rule != "official" and len(tested) < len(known):
-        raise ProtocolError(f"{folds.source}: {len(known) - len(tested)} utterances are never tested")
+        raise ProtocolError(
+            f"{folds.source}: {len(known) - len(tested)} utterances are never tested"
+        )
 
 
 def _names(group: dict[str, str | None], ids: Sequence[str]) -> set[str]:

@@ -108,7 +108,8 @@ def fold_line(number: int, num_folds: int, runs: Sequence[RunResult]) -> str:
     """Return the line printed when a fold is done: its scores over the seeds."""
     parts = [scores(run.confusion_KK) for run in runs]
     figures = " ".join(
-        f"{name} {statistics.fmean(getattr(part, METRICS[name]) for part in parts):.2f}" for name in ("WA", "UA", "WF1")
+        f"{name} {statistics.fmean(getattr(part, METRICS[name]) for part in parts):.2f}"
+        for name in ("WA", "UA", "WF1")
     )
     epochs = ",".join(str(run.best_epoch) for run in runs)
     return f"fold {number}/{num_folds} {figures} test={int(runs[0].confusion_KK.sum())} best_epochs={epochs}"
@@ -120,10 +121,15 @@ def write_result(evaluation: Evaluation, run_dir: Path) -> None:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["true\\predicted", *names])
-    writer.writerows([name, *row] for name, row in zip(names, evaluation.confusion().tolist(), strict=True))
+    writer.writerows(
+        [name, *row] for name, row in zip(names, evaluation.confusion().tolist(), strict=True)
+    )
     write_text(run_dir / "confusion.csv", table.getvalue())
     _write_embeddings(evaluation, run_dir / "embeddings.npz")
-    write_text(run_dir / "result.json", json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n")
+    write_text(
+        run_dir / "result.json",
+        json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n",
+    )
 
 
 def result_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -140,7 +146,10 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
         "features": evaluation.store_header,
         "labels": list(evaluation.chosen.label_names),
         "num_utterances": len(evaluation.chosen.rows.ids),
-        "runs": [_run_json(run, score) for run, score in zip(evaluation.runs, evaluation.run_scores, strict=True)],
+        "runs": [
+            _run_json(run, score)
+            for run, score in zip(evaluation.runs, evaluation.run_scores, strict=True)
+        ],
         "summary": {name: asdict(evaluation.summary(name)) for name in METRICS},
         "confusion": evaluation.confusion().tolist(),
         "num_folds": len(folds.folds),
@@ -154,7 +163,11 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
             "shared_speakers": list(evaluation.report.shared_speakers),
         },
         "curves": {f"fold{first.fold} seed{first.seed}": [list(point) for point in first.curve]},
-        "probe": {**asdict(config), "features": Path(config.features).name, "num_parameters": count_parameters(head)},
+        "probe": {
+            **asdict(config),
+            "features": Path(config.features).name,
+            "num_parameters": count_parameters(head),
+        },
         "embeddings": "embeddings.npz",
         "seconds": round(evaluation.seconds, 3),
         "versions": {

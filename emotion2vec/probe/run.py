@@ -99,10 +99,14 @@ def evaluate(
     """
     started = time.monotonic()
     if not config.features:
-        raise ConfigError("no features given; say features=DIR, a folder that extract_features.py wrote")
+        raise ConfigError(
+            "no features given; say features=DIR, a folder that extract_features.py wrote"
+        )
     store = FeatureStore.open(config.features, config.split)
     chosen = select_utterances(
-        Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits), config, config.features
+        Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits),
+        config,
+        config.features,
     )
     folds = load_folds(chosen.rows, config, config_dir)
     report = check_folds(folds, chosen.rows)
@@ -110,10 +114,14 @@ def evaluate(
                 config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
                 max(report.shared_speakers), report.num_speakers)  # fmt: skip
     indexed = index_folds(folds, chosen, config)
-    features = _load_features(store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config)
+    features = _load_features(
+        store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config
+    )
     runs: list[RunResult] = []
     total = len(indexed) * len(config.seeds)
-    for run in progress(train_runs(features, indexed, config), description="probe", total=total, unit="run"):
+    for run in progress(
+        train_runs(features, indexed, config), description="probe", total=total, unit="run"
+    ):
         runs.append(run)
         if len(runs) % len(config.seeds) == 0:
             on_fold(run.fold + 1, len(indexed), runs[-len(config.seeds) :])
@@ -139,14 +147,18 @@ def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tup
         ProtocolError: The protocol has no fold file, or the rule does not fit the corpus.
     """
     if not config.fold_file:
-        raise ProtocolError(f"{config.protocol} has no fold_file: its folds are made by rule whenever it runs")
+        raise ProtocolError(
+            f"{config.protocol} has no fold_file: its folds are made by rule whenever it runs"
+        )
     rows = _manifest_rows(manifest)
     chosen = select_utterances(rows, config, str(manifest))
     folds = make_folds(chosen.rows, config)
     check_folds(folds, chosen.rows)
     path = config_dir / config.fold_file
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, fold_file_text(folds, config, config.corpus or read_card(manifest.parent).get("name")))
+    write_text(
+        path, fold_file_text(folds, config, config.corpus or read_card(manifest.parent).get("name"))
+    )
     return path, folds
 
 
@@ -177,7 +189,9 @@ def _load_features(
     lengths_N = torch.from_numpy(store.lengths_N)
     everything = PackedFeatures(frames_FD, lengths_N, torch.zeros_like(lengths_N), num_labels)
     kept = everything if len(positions) == len(lengths_N) else everything.gather(positions)
-    return PackedFeatures(kept.frames_FD, kept.lengths_N, torch.from_numpy(label_index_N), num_labels)
+    return PackedFeatures(
+        kept.frames_FD, kept.lengths_N, torch.from_numpy(label_index_N), num_labels
+    )
 
 
 def _to_object(composed: DictConfig) -> ProbeConfig:

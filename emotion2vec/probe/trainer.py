@@ -19,7 +19,9 @@ from emotion2vec.probe.head import ProbeHead
 from emotion2vec.probe.metrics import confusion_matrix, scores
 from emotion2vec.seeding import derive_rng, derive_seed
 
-_CACHED_FRAMES = 2048  # with 768 dimensions 6 MB, and nothing larger for the allocator to map and clear
+_CACHED_FRAMES = (
+    2048  # with 768 dimensions 6 MB, and nothing larger for the allocator to map and clear
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,9 @@ def train_run(
             best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best_state)
     confusion_KK, embeddings_NH = _test(head, features.gather(fold.test))
-    return RunResult(fold_number, seed, confusion_KK, best_epoch, best_wa, tuple(curve), embeddings_NH)
+    return RunResult(
+        fold_number, seed, confusion_KK, best_epoch, best_wa, tuple(curve), embeddings_NH
+    )
 
 
 def train_runs(
@@ -147,7 +151,9 @@ def train_runs(
     jobs = (config.jobs or os.cpu_count() or 1) if on_cpu else 1
     # one thread a run: sums are then taken in the same order on every number of cores
     threads = torch.get_num_threads()
-    with ThreadPoolExecutor(max_workers=jobs, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(
+        max_workers=jobs, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
         futures = [
             pool.submit(train_run, features, fold, fold_number=number, seed=seed, config=config)
             for number, fold in enumerate(folds)
@@ -179,7 +185,9 @@ def _train_epoch(
             chosen = features.gather(part)
             device = chosen.frames_FD.device
             logits_BK = head(chosen.frames_FD, chosen.lengths_N.to(device))
-            loss = nn.functional.cross_entropy(logits_BK, chosen.labels_N.to(device), reduction="sum")
+            loss = nn.functional.cross_entropy(
+                logits_BK, chosen.labels_N.to(device), reduction="sum"
+            )
             # gradients of the parts add up to that of the batch's mean loss
             torch.autograd.backward(loss / len(batch))
             total += float(loss.detach())
@@ -199,7 +207,9 @@ def _parts(features: PackedFeatures, batch: np.ndarray) -> list[np.ndarray]:
 def _test(head: ProbeHead, features: PackedFeatures) -> tuple[np.ndarray, np.ndarray]:
     """Return the confusion matrix (K, K) and the embeddings (N, H)."""
     with torch.inference_mode():
-        embeddings_NH = head.embed(features.frames_FD, features.lengths_N.to(features.frames_FD.device))
+        embeddings_NH = head.embed(
+            features.frames_FD, features.lengths_N.to(features.frames_FD.device)
+        )
         predicted_N = head.output(embeddings_NH).argmax(dim=1).cpu().numpy()
     confusion_KK = confusion_matrix(features.labels_N.numpy(), predicted_N, features.num_labels)
     return confusion_KK, embeddings_NH.cpu().numpy()

@@ -25,7 +25,9 @@ class FakeUpstream:
     dtype = "float32"
     device = torch.device("cpu")
 
-    def __init__(self, *, num_states: int = 5, num_tokens: int = 2, spread: int = 0, digest: str = "0" * 64) -> None:
+    def __init__(
+        self, *, num_states: int = 5, num_tokens: int = 2, spread: int = 0, digest: str = "0" * 64
+    ) -> None:
         self.num_states, self.num_tokens, self.spread = num_states, num_tokens, spread
         self.identity = CheckpointIdentity("fake.pt", digest, "fake")
         self.batch_sizes: list[int] = []
@@ -38,14 +40,18 @@ class FakeUpstream:
         self.batch_sizes.append(len(waveform_BS))
         self.longest = max(self.longest, waveform_BS.shape[1])
         frames_BTW = waveform_BS.unfold(-1, MIN_SAMPLES, SAMPLES_PER_FRAME)
-        first_BTD = torch.stack([frames_BTW.mean(-1), frames_BTW.amax(-1) - frames_BTW.amin(-1)], dim=-1)
+        first_BTD = torch.stack(
+            [frames_BTW.mean(-1), frames_BTW.amax(-1) - frames_BTW.amin(-1)], dim=-1
+        )
         if self.spread:
             kernel = torch.ones(2, 1, 2 * self.spread + 1)
             first_BTD = torch.nn.functional.conv1d(
                 first_BTD.transpose(1, 2), kernel, padding=self.spread, groups=2
             ).transpose(1, 2)
         layers = tuple(first_BTD * (layer + 1) for layer in range(self.num_states))
-        tokens = tuple(layer.mean(1, keepdim=True).repeat(1, self.num_tokens, 1) for layer in layers)
+        tokens = tuple(
+            layer.mean(1, keepdim=True).repeat(1, self.num_tokens, 1) for layer in layers
+        )
         return HiddenStates(layers, tokens)
 
 

@@ -100,7 +100,8 @@ def test_utterance_vector_is_the_mean_of_the_frames() -> None:
 def test_tokens_are_refused_where_there_are_none() -> None:
     with pytest.raises(ConfigError, match="needs utterance tokens, but logmel has none"):
         check_settings(
-            LogMelUpstream(device=torch.device("cpu")), ExtractionSettings("utterance", utterance_from="tokens")
+            LogMelUpstream(device=torch.device("cpu")),
+            ExtractionSettings("utterance", utterance_from="tokens"),
         )
 
 

@@ -38,12 +38,24 @@ def test_a_bad_file_gives_exit_status_1_after_the_rest_is_done(
     good, short = tmp_path / "good.wav", tmp_path / "short.wav"
     write_wav(good)
     write_wav(short, seconds=0.01)
-    status = extract("--checkpoint", "logmel", "--audio", good, short, tmp_path / "no.wav", "--out", tmp_path / "out")
+    status = extract(
+        "--checkpoint",
+        "logmel",
+        "--audio",
+        good,
+        short,
+        tmp_path / "no.wav",
+        "--out",
+        tmp_path / "out",
+    )
     error = capsys.readouterr().err
     assert status == 1
     assert "error: 2 of 3 utterances were skipped, e.g." in error
     assert np.load(tmp_path / "out" / "all.npy").shape == (49, 80)
-    reasons = [entry["reason"] for entry in json.loads((tmp_path / "out" / "all.json").read_text())["skipped"]]
+    reasons = [
+        entry["reason"]
+        for entry in json.loads((tmp_path / "out" / "all.json").read_text())["skipped"]
+    ]
     assert "too short: 160 samples" in reasons[0]
 
 
@@ -54,8 +66,14 @@ def test_a_bad_file_gives_exit_status_1_after_the_rest_is_done(
         (["--checkpoint", "logmel", "--manifest", "no.tsv"], "no manifest 'no.tsv'"),
         (["--checkpoint", "logmel", "--audio", "a.wav", "a.wav"], "given more than once"),
         (["--checkpoint", "logmel", "--audio", "a.wav", "--layers", "x"], "layers must be"),
-        (["--checkpoint", "logmel", "--audio", "a.wav", "--layers", "last4"], "needs 4 transformer layers"),
-        (["--checkpoint", "logmel", "--audio", "a.wav", "--batch-seconds", "0"], "batch_seconds must be > 0"),
+        (
+            ["--checkpoint", "logmel", "--audio", "a.wav", "--layers", "last4"],
+            "needs 4 transformer layers",
+        ),
+        (
+            ["--checkpoint", "logmel", "--audio", "a.wav", "--batch-seconds", "0"],
+            "batch_seconds must be > 0",
+        ),
         (["--checkpoint", "logmel", "--audio", "a.wav"], "none of 1 utterances could be used"),
     ],
 )
@@ -75,10 +93,15 @@ def test_python_takes_files_arrays_and_rates_in_any_order(tmp_path: Path, granul
     model = Emotion2Vec.from_pretrained(write_checkpoint(tmp_path / "a.pt"))
     slow = speech_like(seconds=0.9, seed=3, sample_rate_hz=8000)
     features = model.extract(
-        [(slow, 8000), tmp_path / "a.wav", samples], granularity=granularity, layers="all", batch_seconds=5
+        [(slow, 8000), tmp_path / "a.wav", samples],
+        granularity=granularity,
+        layers="all",
+        batch_seconds=5,
     )
     shapes = [(44, 4, 16), (29, 4, 16), (29, 4, 16)]
-    assert [array.shape for array in features] == [s if granularity == "frame" else s[1:] for s in shapes]
+    assert [array.shape for array in features] == [
+        s if granularity == "frame" else s[1:] for s in shapes
+    ]
     np.testing.assert_allclose(features[1], features[2], atol=1e-5)
     alone = model.extract(samples, granularity=granularity, layers="all")
     np.testing.assert_allclose(alone[0], features[2], atol=1e-5)
@@ -107,6 +130,12 @@ def test_python_needs_neither_fairseq_nor_hydra_nor_torchaudio(tmp_path: Path) -
         "model = Emotion2Vec.from_pretrained(sys.argv[1])\n"
         "print(model.extract([sys.argv[2]], granularity='frame')[0].shape)\n"
     )
-    command = [sys.executable, "-c", program, str(write_checkpoint(tmp_path / "a.pt")), str(tmp_path / "a.wav")]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        str(write_checkpoint(tmp_path / "a.pt")),
+        str(tmp_path / "a.wav"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout == "(49, 16)\n", done.stderr

@@ -38,7 +38,10 @@ def test_layers_refuse_other_words(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("3,9", r"layers \[9\] do not exist: m has 0 to 3"), ("last4", "needs 4 transformer layers, but m has 3")],
+    [
+        ("3,9", r"layers \[9\] do not exist: m has 0 to 3"),
+        ("last4", "needs 4 transformer layers, but m has 3"),
+    ],
 )
 def test_layers_refuse_what_the_model_lacks(name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -66,5 +69,7 @@ def test_batches_hold_every_utterance_once_within_the_limit(limit: int) -> None:
     lengths = [3, 9, 1, 4, 4, 12, 2, 7]
     batches = plan_batches(lengths, limit)
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    padded = [len(batch) * max(lengths[index] for index in batch) for batch in batches if len(batch) > 1]
+    padded = [
+        len(batch) * max(lengths[index] for index in batch) for batch in batches if len(batch) > 1
+    ]
     assert all(size <= limit for size in padded)

@@ -18,7 +18,9 @@ from tests.features.fakes import FakeUpstream, make_manifest
 def store_dir(tmp_path: Path) -> Path:
     manifest = make_manifest(tmp_path)
     card = {"name": "toy", "synthetic": True}
-    extract_manifest(FakeUpstream(), manifest, tmp_path / "out", settings=ExtractionSettings(), card=card)
+    extract_manifest(
+        FakeUpstream(), manifest, tmp_path / "out", settings=ExtractionSettings(), card=card
+    )
     return tmp_path / "out"
 
 
@@ -27,7 +29,14 @@ def test_a_store_tells_where_it_comes_from(store_dir: Path) -> None:
     assert store.rows().dtype == np.float32
     assert store.labels[:2] == ("angry", "happy")
     assert store.speakers[:5] == ("s1", "s1", "s1", "s1", "s2")
-    expected = {"corpus": "toy", "synthetic": True, "name": "fake", "layers": "last", "dim": 2, "num_layers": 1}
+    expected = {
+        "corpus": "toy",
+        "synthetic": True,
+        "name": "fake",
+        "layers": "last",
+        "dim": 2,
+        "num_layers": 1,
+    }
     assert expected.items() <= store.header.items()
     assert store.header["checkpoint"]["sha256"] == "0" * 64
 
@@ -42,15 +51,33 @@ def _cut_npy(folder: Path) -> None:
 
 
 BREAKAGES = {
-    "no such folder": (lambda folder: folder.rename(folder.with_name("moved")), "no feature store .*no such folder"),
+    "no such folder": (
+        lambda folder: folder.rename(folder.with_name("moved")),
+        "no feature store .*no such folder",
+    ),
     "no json": (lambda folder: (folder / "all.json").unlink(), "holds no feature store"),
-    "no npy": (lambda folder: (folder / "all.npy").write_bytes(b""), "all.npy: is damaged or cut short"),
+    "no npy": (
+        lambda folder: (folder / "all.npy").write_bytes(b""),
+        "all.npy: is damaged or cut short",
+    ),
     "cut npy": (_cut_npy, "all.npy: is damaged or cut short"),
     "no lengths": (lambda folder: (folder / "all.lengths").unlink(), "all.lengths: is missing"),
-    "wrong lengths": (_rewrite("all.lengths", lambda text: text.replace("24", "25", 1)), r"up to 172 rows.*\(171, 2\)"),
-    "fewer lengths": (_rewrite("all.lengths", lambda text: text.split("\n", 1)[1]), "8 lines, but all.json has 9 ids"),
-    "text in lengths": (_rewrite("all.lengths", lambda text: "x\n" + text), r"one number > 0 a line.*\['x'\]"),
-    "another emo": (_rewrite("all.emo", lambda text: text.replace("utt003", "utt999")), "not the 9 ids of all.json"),
+    "wrong lengths": (
+        _rewrite("all.lengths", lambda text: text.replace("24", "25", 1)),
+        r"up to 172 rows.*\(171, 2\)",
+    ),
+    "fewer lengths": (
+        _rewrite("all.lengths", lambda text: text.split("\n", 1)[1]),
+        "8 lines, but all.json has 9 ids",
+    ),
+    "text in lengths": (
+        _rewrite("all.lengths", lambda text: "x\n" + text),
+        r"one number > 0 a line.*\['x'\]",
+    ),
+    "another emo": (
+        _rewrite("all.emo", lambda text: text.replace("utt003", "utt999")),
+        "not the 9 ids of all.json",
+    ),
     "no JSON in json": (_rewrite("all.json", lambda text: text[:40]), "all.json: not valid JSON"),
     "other json": (_rewrite("all.json", lambda text: "[]"), "not a feature store's description"),
     "other version": (
@@ -103,5 +130,7 @@ def test_a_layer_of_a_store_with_several_is_picked(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.load("last"), rows[:, 4])
     np.testing.assert_array_equal(store.load("1"), rows[:, 1])
     np.testing.assert_allclose(store.load("mean"), rows.mean(1), rtol=1e-6)
-    with pytest.raises(FeatureStoreError, match="layer 5 is not there, the store has the positions 0 to 4"):
+    with pytest.raises(
+        FeatureStoreError, match="layer 5 is not there, the store has the positions 0 to 4"
+    ):
         store.load("5")

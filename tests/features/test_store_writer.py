@@ -16,8 +16,12 @@ from tests.features.fakes import FakeUpstream, make_manifest, same_stores
 SMALL = ExtractionSettings(batch_seconds=1.0)
 
 
-def extract(manifest: Manifest, out: Path, upstream: FakeUpstream | None = None, **options: object) -> ExtractionReport:
-    return extract_manifest(upstream or FakeUpstream(), manifest, out, **{"settings": SMALL, **options})
+def extract(
+    manifest: Manifest, out: Path, upstream: FakeUpstream | None = None, **options: object
+) -> ExtractionReport:
+    return extract_manifest(
+        upstream or FakeUpstream(), manifest, out, **{"settings": SMALL, **options}
+    )
 
 
 def killed(manifest: Manifest, out: Path, *, after: int) -> None:
@@ -50,7 +54,9 @@ def _tear_journal(paths: StorePaths) -> None:
 
 
 @pytest.mark.parametrize("tear", [_tear_rows, _tear_journal])
-def test_a_batch_that_was_cut_short_is_done_again(tmp_path: Path, tear: Callable[[StorePaths], None]) -> None:
+def test_a_batch_that_was_cut_short_is_done_again(
+    tmp_path: Path, tear: Callable[[StorePaths], None]
+) -> None:
     manifest = make_manifest(tmp_path)
     extract(manifest, tmp_path / "whole")
     killed(manifest, tmp_path / "resumed", after=2)
@@ -92,8 +98,14 @@ def test_a_store_of_something_else_is_refused_unless_overwritten(
         options["settings"] = ExtractionSettings(layers=LayerSelection("all"))
     if change == "checkpoint":
         options["upstream"] = FakeUpstream(digest="1" * 64)
-    other = Manifest(manifest.name, manifest.root, manifest.utterances[:-1]) if change == "manifest" else manifest
-    with pytest.raises(FeatureStoreError, match=r"holds features of fake.*give another --out, or --overwrite"):
+    other = (
+        Manifest(manifest.name, manifest.root, manifest.utterances[:-1])
+        if change == "manifest"
+        else manifest
+    )
+    with pytest.raises(
+        FeatureStoreError, match=r"holds features of fake.*give another --out, or --overwrite"
+    ):
         extract(other, tmp_path / "out", **options)
     extract(other, tmp_path / "out", overwrite=True, **options)
     extract(other, tmp_path / "fresh", **options)
@@ -109,7 +121,9 @@ def test_files_of_another_program_are_refused(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "all.npy").read_bytes() == b"precious"
 
 
-def test_bad_files_are_skipped_by_name_and_the_rest_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_files_are_skipped_by_name_and_the_rest_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     manifest = make_manifest(tmp_path)
     (manifest.root / "utt004.wav").write_bytes(b"RIFF not audio")
     (manifest.root / "utt007.wav").unlink()
@@ -119,7 +133,9 @@ def test_bad_files_are_skipped_by_name_and_the_rest_is_kept(tmp_path: Path, capl
     assert [entry["path"] for entry in store.header["skipped"]] == ["utt004.wav", "utt007.wav"]
     assert store.ids == tuple(f"utt{index:03d}" for index in (0, 1, 2, 3, 5, 6, 8))
     assert "skipped utt007.wav: " in caplog.text
-    with pytest.raises(FeatureStoreError, match=r"2 of 9 utterances were skipped, e\.g\. utt004\.wav"):
+    with pytest.raises(
+        FeatureStoreError, match=r"2 of 9 utterances were skipped, e\.g\. utt004\.wav"
+    ):
         report.raise_if_skipped()
 
 
@@ -136,7 +152,9 @@ def test_a_manifest_without_one_good_file_is_an_error(tmp_path: Path) -> None:
     manifest = make_manifest(tmp_path)
     for path in manifest.root.glob("*.wav"):
         path.write_bytes(b"")
-    with pytest.raises(FeatureStoreError, match=r"none of 9 utterances could be used, e\.g\. utt000\.wav"):
+    with pytest.raises(
+        FeatureStoreError, match=r"none of 9 utterances could be used, e\.g\. utt000\.wav"
+    ):
         extract(manifest, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 

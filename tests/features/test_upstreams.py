@@ -55,15 +55,23 @@ def test_every_mel_band_hears_something() -> None:
 
 @pytest.mark.parametrize("name", ["no_such.pt", "wavlm_huge", "untrained:no_such.pt"])
 def test_an_unknown_checkpoint_is_refused_by_name(name: str) -> None:
-    with pytest.raises(CheckpointError, match=rf"no checkpoint '{name.removeprefix('untrained:')}'.*logmel"):
+    with pytest.raises(
+        CheckpointError, match=rf"no checkpoint '{name.removeprefix('untrained:')}'.*logmel"
+    ):
         load_upstream(name)
 
 
-def test_untrained_has_the_architecture_and_other_weights_the_same_each_time(tmp_path: Path) -> None:
+def test_untrained_has_the_architecture_and_other_weights_the_same_each_time(
+    tmp_path: Path,
+) -> None:
     path = write_checkpoint(tmp_path / "a.pt")
-    trained, first, second = (load_upstream(name) for name in (path, f"untrained:{path}", f"untrained:{path}"))
+    trained, first, second = (
+        load_upstream(name) for name in (path, f"untrained:{path}", f"untrained:{path}")
+    )
     (waveform,) = random_waveforms(2000)
-    states = [upstream.encode(waveform[None], None).layers[-1] for upstream in (trained, first, second)]
+    states = [
+        upstream.encode(waveform[None], None).layers[-1] for upstream in (trained, first, second)
+    ]
     assert torch.equal(states[1], states[2])
     assert not torch.allclose(states[0], states[1])
     assert first.identity.kind == "untrained"

@@ -18,11 +18,20 @@ LABELS = ("angry", "happy", "neutral", "sad")
 
 def config(**changes: object) -> ProbeConfig:
     """Return settings small enough for a test."""
-    small = {"protocol": "toy", "hidden_dim": 8, "epochs": 4, "batch_size": 7, "seeds": [1, 2], "device": "cpu"}
+    small = {
+        "protocol": "toy",
+        "hidden_dim": 8,
+        "epochs": 4,
+        "batch_size": 7,
+        "seeds": [1, 2],
+        "device": "cpu",
+    }
     return ProbeConfig(**{**small, **changes})
 
 
-def make_utterances(number: int = 40, *, speakers: int = 5, labels: Sequence[str | None] = LABELS) -> list[Utterance]:
+def make_utterances(
+    number: int = 40, *, speakers: int = 5, labels: Sequence[str | None] = LABELS
+) -> list[Utterance]:
     """Make rows `u00`, `u01`, ... with labels in turn; speakers change after each round of labels."""
     return [
         Utterance(
@@ -36,12 +45,16 @@ def make_utterances(number: int = 40, *, speakers: int = 5, labels: Sequence[str
     ]
 
 
-def make_store(folder: Path, utterances: Sequence[Utterance] | None = None, *, dim: int = 6) -> Path:
+def make_store(
+    folder: Path, utterances: Sequence[Utterance] | None = None, *, dim: int = 6
+) -> Path:
     """Write a store of 1 to 4 frames an utterance, of which the label can be told."""
     manifest = Manifest("all", Path(), tuple(utterances or make_utterances()))
     settings = StoreSettings("toy.pt", CheckpointIdentity("toy.pt", "0" * 64, "fake"), "last", "frame", "frames",
                              "float32", 50.0)  # fmt: skip
-    writer = FeatureStoreWriter(folder, manifest=manifest, settings=settings, card={"name": "toy", "synthetic": True})
+    writer = FeatureStoreWriter(
+        folder, manifest=manifest, settings=settings, card={"name": "toy", "synthetic": True}
+    )
     rng = np.random.default_rng(0)
     centres = 2 * rng.standard_normal((len(LABELS), dim))
     for index, utterance in enumerate(manifest.utterances):
@@ -59,5 +72,8 @@ def packed(number: int = 30, *, dim: int = 5, num_labels: int = 3, seed: int = 0
     labels = np.arange(number) % num_labels
     frames = rng.standard_normal((lengths.sum(), dim)) + np.repeat(labels, lengths)[:, None]
     return PackedFeatures(
-        torch.from_numpy(frames.astype(np.float32)), torch.from_numpy(lengths), torch.from_numpy(labels), num_labels
+        torch.from_numpy(frames.astype(np.float32)),
+        torch.from_numpy(lengths),
+        torch.from_numpy(labels),
+        num_labels,
     )

@@ -16,7 +16,12 @@ NAMES = sorted(path.stem for path in PROTOCOLS.glob("*.yaml"))
 def test_defaults_are_the_authors_recipe() -> None:
     config = ProbeConfig()
     config.validate()
-    assert (config.hidden_dim, config.epochs, config.batch_size, config.step_size_up) == (256, 100, 128, 10)
+    assert (config.hidden_dim, config.epochs, config.batch_size, config.step_size_up) == (
+        256,
+        100,
+        128,
+        10,
+    )
     assert (config.lr, config.max_lr, config.momentum) == (5e-4, 1e-3, 0.9)
 
 
@@ -42,11 +47,22 @@ def test_impossible_values_are_explained(changes: dict, message: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_protocol_composes_and_is_named_like_its_file(name: str, tmp_path: Path) -> None:
-    config, run_dir = compose_config(PROTOCOLS, name, ["features=x", f"hydra.run.dir={tmp_path}", "seeds=[5,6]"])
-    assert (config.protocol, config.features, config.seeds, run_dir) == (name, "x", [5, 6], tmp_path)
+    config, run_dir = compose_config(
+        PROTOCOLS, name, ["features=x", f"hydra.run.dir={tmp_path}", "seeds=[5,6]"]
+    )
+    assert (config.protocol, config.features, config.seeds, run_dir) == (
+        name,
+        "x",
+        [5, 6],
+        tmp_path,
+    )
     if config.fold_file:
         folds = read_fold_file(PROTOCOLS / config.fold_file)
-        assert (folds.rule, folds.seed, len(folds.folds)) == (config.rule, config.fold_seed, config.num_folds)
+        assert (folds.rule, folds.seed, len(folds.folds)) == (
+            config.rule,
+            config.fold_seed,
+            config.num_folds,
+        )
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def test_head_agrees_with_its_definition_in_value_and_gradient(lengths: list[int
     torch.testing.assert_close(found, expected)
     labels = torch.arange(len(lengths)) % 2
     gradients = [
-        torch.autograd.grad(torch.nn.functional.cross_entropy(logits, labels), list(head.parameters()))
+        torch.autograd.grad(
+            torch.nn.functional.cross_entropy(logits, labels), list(head.parameters())
+        )
         for logits in (found, expected)
     ]
     torch.testing.assert_close(gradients[0], gradients[1])

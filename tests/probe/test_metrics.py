@@ -18,8 +18,12 @@ def test_scores_agree_with_scikit_learn(seed: int, number: int, num_labels: int)
     assert found.wa == pytest.approx(100 * oracle.accuracy_score(true, predicted))
     recall = oracle.recall_score(true, predicted, labels=present, average="macro", zero_division=0)
     assert found.ua == pytest.approx(100 * recall)
-    assert found.wf1 == pytest.approx(100 * oracle.f1_score(true, predicted, average="weighted", zero_division=0))
-    assert found.macro_f1 == pytest.approx(100 * oracle.f1_score(true, predicted, average="macro", zero_division=0))
+    assert found.wf1 == pytest.approx(
+        100 * oracle.f1_score(true, predicted, average="weighted", zero_division=0)
+    )
+    assert found.macro_f1 == pytest.approx(
+        100 * oracle.f1_score(true, predicted, average="macro", zero_division=0)
+    )
 
 
 def test_confusion_matrix_has_the_true_label_in_its_rows() -> None:

@@ -22,32 +22,62 @@ num_folds: 5
 """
 
 
-def write_protocol(folder: Path, *, name: str = "toy_10fold", rule: str = "random_kfold", more: str = "") -> Path:
+def write_protocol(
+    folder: Path, *, name: str = "toy_10fold", rule: str = "random_kfold", more: str = ""
+) -> Path:
     (folder / "protocols").mkdir(exist_ok=True)
     (folder / "protocols" / f"{name}.yaml").write_text(TOY.format(rule=rule, more=more))
     return folder / "protocols"
 
 
 def probe(protocols: Path, *overrides: object, name: str = "toy_10fold") -> int:
-    return main(["probe", "--config-dir", str(protocols), "--config-name", name, *map(str, [*SMALL, *overrides])])
+    return main(
+        [
+            "probe",
+            "--config-dir",
+            str(protocols),
+            "--config-name",
+            name,
+            *map(str, [*SMALL, *overrides]),
+        ]
+    )
 
 
-def test_the_last_line_is_the_one_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_line_is_the_one_of_the_contract(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = make_store(tmp_path / "store")
-    assert probe(write_protocol(tmp_path), f"features={store}", "num_folds=10", f"hydra.run.dir={tmp_path}/run") == 0
+    assert (
+        probe(
+            write_protocol(tmp_path),
+            f"features={store}",
+            "num_folds=10",
+            f"hydra.run.dir={tmp_path}/run",
+        )
+        == 0
+    )
     lines = capsys.readouterr().out.strip().splitlines()
     assert len([line for line in lines if line.startswith("fold ")]) == 10
     assert re.fullmatch(rf"WA {NUMBER} UA {NUMBER} WF1 {NUMBER} folds=10 seeds=3", lines[-1])
 
 
-def test_the_result_holds_what_a_reader_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_holds_what_a_reader_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store, run = make_store(tmp_path / "store"), tmp_path / "run"
-    probe(write_protocol(tmp_path, rule="group_kfold"), f"features={store}", "seeds=[4,9]", f"hydra.run.dir={run}")
+    probe(
+        write_protocol(tmp_path, rule="group_kfold"),
+        f"features={store}",
+        "seeds=[4,9]",
+        f"hydra.run.dir={run}",
+    )
     result = json.loads((run / "result.json").read_text())
     expected = {"schema_version": 1, "protocol": "toy_10fold", "corpus": "toy", "synthetic": True, "num_folds": 5,
                 "num_seeds": 2, "labels": ["angry", "happy", "neutral", "sad"]}  # fmt: skip
     assert expected.items() <= result.items()
-    assert [(run["fold"], run["seed"]) for run in result["runs"]] == [(f, s) for f in range(5) for s in (4, 9)]
+    assert [(run["fold"], run["seed"]) for run in result["runs"]] == [
+        (f, s) for f in range(5) for s in (4, 9)
+    ]
     means = [np.mean([r["WA"] for r in result["runs"] if r["seed"] == seed]) for seed in (4, 9)]
     assert result["summary"]["WA"]["mean"] == pytest.approx(np.mean(means), abs=1e-3)
     assert result["summary"]["WA"]["std"] == pytest.approx(np.std(means, ddof=1), abs=1e-3)
@@ -75,7 +105,9 @@ def test_the_same_command_gives_the_same_result_twice(tmp_path: Path) -> None:
     store, protocols = make_store(tmp_path / "store"), write_protocol(tmp_path)
     results = []
     for jobs in (1, 2):
-        probe(protocols, f"features={store}", f"jobs={jobs}", f"hydra.run.dir={tmp_path / str(jobs)}")
+        probe(
+            protocols, f"features={store}", f"jobs={jobs}", f"hydra.run.dir={tmp_path / str(jobs)}"
+        )
         results.append(json.loads((tmp_path / str(jobs) / "result.json").read_text()))
     assert results[0]["runs"] == results[1]["runs"]
     first, second = (np.load(tmp_path / name / "embeddings.npz")["x"] for name in ("1", "2"))
@@ -91,7 +123,9 @@ def test_features_that_tell_the_label_are_learned(tmp_path: Path, precision: str
 
 
 def test_a_fold_file_is_written_from_a_manifest_and_used(tmp_path: Path) -> None:
-    manifest = make_manifest_folder(tmp_path, num_utts=40, seconds=0.05, speakers=[f"s{i}" for i in range(5)])
+    manifest = make_manifest_folder(
+        tmp_path, num_utts=40, seconds=0.05, speakers=[f"s{i}" for i in range(5)]
+    )
     protocols = write_protocol(tmp_path, rule="group_kfold", more="fold_file: folds/toy.json")
     command = ["probe", "--config-dir", str(protocols), "--config-name", "toy_10fold"]
     assert main([*command, "--write-folds", str(manifest / "all.tsv")]) == 0
@@ -108,8 +142,14 @@ MISTAKES = {
     "wrong folder": (["features=nowhere"], "no feature store 'nowhere'"),
     "unknown setting": (["epoch=1"], "epoch"),
     "absent label": (["labels=[angry,joyful]"], "no utterance has the label joyful"),
-    "too many folds": (["num_folds=41"], "41 folds need at least as many utterances, but there are 40"),
-    "no sessions": (["rule=group_kfold", "group_by=session"], "the session of 40 of 40 utterances is unknown"),
+    "too many folds": (
+        ["num_folds=41"],
+        "41 folds need at least as many utterances, but there are 40",
+    ),
+    "no sessions": (
+        ["rule=group_kfold", "group_by=session"],
+        "the session of 40 of 40 utterances is unknown",
+    ),
     "no official split": (["rule=official"], "have no group (speaker, session or split)"),
     "no such layer": (["layer=3"], "layer 3 is not there"),
     "missing fold file": (["fold_file=folds/no.json"], "no fold file"),
@@ -118,11 +158,15 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+def test_mistakes_get_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     overrides, words = MISTAKES[name]
     given = any(word.startswith("features=") for word in overrides) or name == "no features"
     features = [] if given else [f"features={make_store(tmp_path / 'store')}"]
-    status = probe(write_protocol(tmp_path), *features, *overrides, f"hydra.run.dir={tmp_path / 'run'}")
+    status = probe(
+        write_protocol(tmp_path), *features, *overrides, f"hydra.run.dir={tmp_path / 'run'}"
+    )
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert status == 1
     assert len(errors) == 1
@@ -130,10 +174,15 @@ def test_mistakes_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "run").exists()
 
 
-def test_features_without_labels_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_features_without_labels_get_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = make_store(tmp_path / "store", make_utterances(labels=(None,)))
     assert probe(write_protocol(tmp_path), f"features={store}") == 1
-    assert "no utterance has a label; extract from a manifest with a .emo file" in capsys.readouterr().err
+    assert (
+        "no utterance has a label; extract from a manifest with a .emo file"
+        in capsys.readouterr().err
+    )
 
 
 def test_nan_features_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

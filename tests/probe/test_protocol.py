@@ -25,7 +25,12 @@ PROTOCOLS = Path(__file__).resolve().parents[2] / "config" / "probe"
 
 
 def rows_of(utterances: list) -> Rows:
-    return Rows(*([getattr(u, name) for u in utterances] for name in ("id", "label", "speaker", "session", "split")))
+    return Rows(
+        *(
+            [getattr(u, name) for u in utterances]
+            for name in ("id", "label", "speaker", "session", "split")
+        )
+    )
 
 
 ROWS = rows_of(make_utterances(40, speakers=5))
@@ -36,7 +41,12 @@ def random_folds(**changes: object) -> FoldSet:
 
 
 def test_labels_are_sorted_unless_the_protocol_orders_them() -> None:
-    assert select_utterances(ROWS, config(), "x").label_names == ("angry", "happy", "neutral", "sad")
+    assert select_utterances(ROWS, config(), "x").label_names == (
+        "angry",
+        "happy",
+        "neutral",
+        "sad",
+    )
     chosen = select_utterances(ROWS, config(labels=["sad", "angry"]), "x")
     assert chosen.label_names == ("sad", "angry")
     assert chosen.rows.ids[:3] == ["u00", "u03", "u04"]
@@ -60,7 +70,11 @@ def test_utterances_left_out_by_label_are_counted(caplog: pytest.LogCaptureFixtu
     [
         ((None,), {}, "x: no utterance has a label"),
         (("sad",), {}, "all labels are 'sad'; at least two"),
-        (("sad", "happy"), {"labels": ["sad", "joyful"]}, r"no utterance has the label joyful.*\['happy', 'sad'\]"),
+        (
+            ("sad", "happy"),
+            {"labels": ["sad", "joyful"]},
+            r"no utterance has the label joyful.*\['happy', 'sad'\]",
+        ),
     ],
 )
 def test_labels_that_do_not_do_are_explained(labels: tuple, changes: dict, message: str) -> None:
@@ -78,8 +92,23 @@ def test_folds_by_rule_are_sound(rule: str) -> None:
 
 
 def test_official_folds_take_the_corpus_own_splits() -> None:
-    parts = ["train", "train", "train", "train", "valid", "valid", "valid", "valid", "test", "test", "test", "test"]
-    utterances = [replace(u, split=part) for u, part in zip(make_utterances(12), parts, strict=True)]
+    parts = [
+        "train",
+        "train",
+        "train",
+        "train",
+        "valid",
+        "valid",
+        "valid",
+        "valid",
+        "test",
+        "test",
+        "test",
+        "test",
+    ]
+    utterances = [
+        replace(u, split=part) for u, part in zip(make_utterances(12), parts, strict=True)
+    ]
     (fold,) = make_folds(rows_of(utterances), config(rule="official")).folds
     assert (fold.train[0], fold.valid[0], fold.test) == ("u00", "u04", ("u08", "u09", "u10", "u11"))
 
@@ -87,13 +116,23 @@ def test_official_folds_take_the_corpus_own_splits() -> None:
 @pytest.mark.parametrize(
     ("speakers", "changes", "message"),
     [
-        (0, {"rule": "group_kfold"}, r"toy keeps speakers apart, but the speaker of 40 of 40 utterances is unknown"),
+        (
+            0,
+            {"rule": "group_kfold"},
+            r"toy keeps speakers apart, but the speaker of 40 of 40 utterances is unknown",
+        ),
         (2, {"rule": "group_kfold"}, "there are 2"),
         (5, {"num_folds": 41}, "41 folds need at least as many utterances, but there are 40"),
-        (5, {"rule": "leave_one_group_out", "group_by": "session"}, "the session of 40 of 40 utterances is unknown"),
+        (
+            5,
+            {"rule": "leave_one_group_out", "group_by": "session"},
+            "the session of 40 of 40 utterances is unknown",
+        ),
     ],
 )
-def test_folds_that_cannot_be_made_are_explained(speakers: int, changes: dict, message: str) -> None:
+def test_folds_that_cannot_be_made_are_explained(
+    speakers: int, changes: dict, message: str
+) -> None:
     rows = rows_of(make_utterances(40, speakers=speakers))
     with pytest.raises(ProtocolError, match=message):
         make_folds(rows, config(**{"num_folds": 5, **changes}))
@@ -102,17 +141,35 @@ def test_folds_that_cannot_be_made_are_explained(speakers: int, changes: dict, m
 def changed(number: int, **parts: tuple) -> FoldSet:
     """Return sound folds with one of them changed."""
     folds = random_folds()
-    spoilt = [replace(fold, **parts) if index == number else fold for index, fold in enumerate(folds.folds)]
+    spoilt = [
+        replace(fold, **parts) if index == number else fold
+        for index, fold in enumerate(folds.folds)
+    ]
     return replace(folds, folds=tuple(spoilt))
 
 
 SOUND = random_folds().folds
 UNSOUND = {
-    "unknown id": (changed(1, test=(*SOUND[1].test, "ghost")), "fold 2: 1 of its 41 ids are not among the 40 .*ghost"),
-    "forgotten id": (changed(0, train=SOUND[0].train[1:]), "fold 1: 1 utterances of the features are in no part"),
-    "overlap": (changed(2, train=(*SOUND[2].train, SOUND[2].test[0])), "fold 3: 1 ids are in two parts"),
-    "empty part": (changed(0, valid=(), train=(*SOUND[0].train, *SOUND[0].valid)), "fold 1: the valid part is empty"),
-    "tested twice": (replace(random_folds(), folds=(SOUND[0], SOUND[0])), "is tested in more than one fold"),
+    "unknown id": (
+        changed(1, test=(*SOUND[1].test, "ghost")),
+        "fold 2: 1 of its 41 ids are not among the 40 .*ghost",
+    ),
+    "forgotten id": (
+        changed(0, train=SOUND[0].train[1:]),
+        "fold 1: 1 utterances of the features are in no part",
+    ),
+    "overlap": (
+        changed(2, train=(*SOUND[2].train, SOUND[2].test[0])),
+        "fold 3: 1 ids are in two parts",
+    ),
+    "empty part": (
+        changed(0, valid=(), train=(*SOUND[0].train, *SOUND[0].valid)),
+        "fold 1: the valid part is empty",
+    ),
+    "tested twice": (
+        replace(random_folds(), folds=(SOUND[0], SOUND[0])),
+        "is tested in more than one fold",
+    ),
     "never tested": (replace(random_folds(), folds=SOUND[:-1]), "8 utterances are never tested"),
     "speaker leaks": (replace(random_folds(), group_by="speaker"), r"fold 1: speaker \['s\d'"),
 }
@@ -149,7 +206,9 @@ def test_a_fold_file_gives_its_folds_back(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["corpus"] == "toy"
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"folds": [{"train": []}]}', '{"schema_version": 2, "folds": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"folds": [{"train": []}]}', '{"schema_version": 2, "folds": []}']
+)
 def test_a_damaged_fold_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "folds.json"
     path.write_text(text)

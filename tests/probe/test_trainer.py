@@ -13,19 +13,28 @@ from emotion2vec.seeding import derive_rng, derive_seed
 from tests.probe.fakes import config, packed
 
 FOLDS = tuple(
-    IndexFold(*(np.array([i for i in range(30) if (i // 3 + shift) % 5 in part]) for part in ((2, 3, 4), (1,), (0,))))
+    IndexFold(
+        *(
+            np.array([i for i in range(30) if (i // 3 + shift) % 5 in part])
+            for part in ((2, 3, 4), (1,), (0,))
+        )
+    )
     for shift in range(5)
 )
 
 
-def one_by_one(features: PackedFeatures, fold: IndexFold, *, seed: int, settings: ProbeConfig) -> tuple:
+def one_by_one(
+    features: PackedFeatures, fold: IndexFold, *, seed: int, settings: ProbeConfig
+) -> tuple:
     """The recipe written plainly, on padded batches: (losses, best epoch, logits of the test utterances)."""
     frames = features.frames_FD.split(features.lengths_N.tolist())
     generator = torch.Generator().manual_seed(derive_seed("probe", seed, 0) % 2**63)
     dims = (features.frames_FD.shape[1], settings.hidden_dim, features.num_labels)
     head = ProbeHead(*dims, generator=generator)
     optimizer = torch.optim.RMSprop(head.parameters(), lr=5e-4, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=5e-4, max_lr=1e-3, step_size_up=10)
+    schedule = torch.optim.lr_scheduler.CyclicLR(
+        optimizer, base_lr=5e-4, max_lr=1e-3, step_size_up=10
+    )
 
     def logits(indices: np.ndarray) -> torch.Tensor:
         batch = nn.utils.rnn.pad_sequence([frames[index] for index in indices], batch_first=True)
@@ -38,21 +47,27 @@ def one_by_one(features: PackedFeatures, fold: IndexFold, *, seed: int, settings
         order, total = derive_rng("probe", seed, 0, epoch).permutation(fold.train), 0.0
         for start in range(0, len(order), settings.batch_size):
             batch = order[start : start + settings.batch_size]
-            loss = nn.functional.cross_entropy(logits(batch), features.labels_N[torch.from_numpy(batch)])
+            loss = nn.functional.cross_entropy(
+                logits(batch), features.labels_N[torch.from_numpy(batch)]
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             total += loss.item() * len(batch)
         schedule.step()
         losses.append(total / len(order))
-        accuracy = float((logits(fold.valid).argmax(1) == features.labels_N[fold.valid]).float().mean())
+        accuracy = float(
+            (logits(fold.valid).argmax(1) == features.labels_N[fold.valid]).float().mean()
+        )
         if accuracy > best:
             best, result = accuracy, (epoch, logits(fold.test).detach())
     return losses, *result
 
 
 @pytest.mark.parametrize("cached_frames", [5, 10_000])
-def test_packed_training_is_the_authors_recipe(monkeypatch: pytest.MonkeyPatch, cached_frames: int) -> None:
+def test_packed_training_is_the_authors_recipe(
+    monkeypatch: pytest.MonkeyPatch, cached_frames: int
+) -> None:
     monkeypatch.setattr(trainer, "_CACHED_FRAMES", cached_frames)
     settings = config(epochs=25)
     features = packed()
@@ -67,7 +82,8 @@ def test_packed_training_is_the_authors_recipe(monkeypatch: pytest.MonkeyPatch, 
 def same(first: RunResult, second: RunResult) -> bool:
     return (
         first.curve == second.curve
-        and (first.fold, first.seed, first.best_epoch) == (second.fold, second.seed, second.best_epoch)
+        and (first.fold, first.seed, first.best_epoch)
+        == (second.fold, second.seed, second.best_epoch)
         and np.array_equal(first.confusion_KK, second.confusion_KK)
         and np.array_equal(first.embeddings_NH, second.embeddings_NH)
     )
@@ -77,14 +93,20 @@ def same(first: RunResult, second: RunResult) -> bool:
 def test_runs_side_by_side_equal_runs_alone(jobs: int) -> None:
     features, settings = packed(), config(jobs=jobs)
     together = list(train_runs(features, FOLDS, settings))
-    assert [(run.fold, run.seed) for run in together] == [(fold, seed) for fold in range(5) for seed in (1, 2)]
+    assert [(run.fold, run.seed) for run in together] == [
+        (fold, seed) for fold in range(5) for seed in (1, 2)
+    ]
     for run in together:
-        alone = train_run(features, FOLDS[run.fold], fold_number=run.fold, seed=run.seed, config=settings)
+        alone = train_run(
+            features, FOLDS[run.fold], fold_number=run.fold, seed=run.seed, config=settings
+        )
         assert same(run, alone)
 
 
 def test_another_seed_gives_another_head() -> None:
-    first, second = (train_run(packed(), FOLDS[0], fold_number=0, seed=seed, config=config()) for seed in (1, 2))
+    first, second = (
+        train_run(packed(), FOLDS[0], fold_number=0, seed=seed, config=config()) for seed in (1, 2)
+    )
     assert first.curve != second.curve
 
 
@@ -103,7 +125,9 @@ def test_the_test_part_does_not_influence_training() -> None:
         changed[starts[index] : starts[index] + features.lengths_N[index]] = 1e3
     other = PackedFeatures(changed, features.lengths_N, features.labels_N, features.num_labels)
     settings = config(standardise=True)
-    runs = [train_run(f, FOLDS[0], fold_number=0, seed=1, config=settings) for f in (features, other)]
+    runs = [
+        train_run(f, FOLDS[0], fold_number=0, seed=1, config=settings) for f in (features, other)
+    ]
     assert runs[0].curve == runs[1].curve
 
 
