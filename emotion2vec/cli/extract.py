@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder of the feature store"
     )
+    _add_settings(parser)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """What the features are, and how they are computed."""
     parser.add_argument("--granularity", choices=("frame", "utterance"), default="frame",
                         help="a vector every 20 ms, or one for the utterance (default: %(default)s)")  # fmt: skip
     parser.add_argument("--layers", default="last", metavar="last|all|last4|N,N",

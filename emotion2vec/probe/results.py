@@ -134,7 +134,7 @@ def write_result(evaluation: Evaluation, run_dir: Path) -> None:
 
 def result_json(evaluation: Evaluation) -> dict[str, Any]:
     """Build the contents of `result.json`."""
-    config, folds = evaluation.config, evaluation.folds
+    config = evaluation.config
     first = evaluation.runs[0]
     head = ProbeHead(evaluation.feature_dim, config.hidden_dim, len(evaluation.chosen.label_names))
     return {
@@ -152,16 +152,9 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "summary": {name: asdict(evaluation.summary(name)) for name in METRICS},
         "confusion": evaluation.confusion().tolist(),
-        "num_folds": len(folds.folds),
+        "num_folds": len(evaluation.folds.folds),
         "num_seeds": len(config.seeds),
-        "folds": {
-            "rule": folds.rule,
-            "seed": folds.seed,
-            "group_by": folds.group_by,
-            "source": folds.source,
-            "num_speakers": evaluation.report.num_speakers,
-            "shared_speakers": list(evaluation.report.shared_speakers),
-        },
+        "folds": _folds_json(evaluation),
         "curves": {f"fold{first.fold} seed{first.seed}": [list(point) for point in first.curve]},
         "probe": {
             **asdict(config),
@@ -170,12 +163,7 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
         },
         "embeddings": "embeddings.npz",
         "seconds": round(evaluation.seconds, 3),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "emotion2vec": emotion2vec.__version__,
-        },
+        "versions": _versions(),
         "git_commit": _git_commit(),
     }
 
@@ -185,6 +173,26 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)
+
+
+def _folds_json(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "rule": evaluation.folds.rule,
+        "seed": evaluation.folds.seed,
+        "group_by": evaluation.folds.group_by,
+        "source": evaluation.folds.source,
+        "num_speakers": evaluation.report.num_speakers,
+        "shared_speakers": list(evaluation.report.shared_speakers),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "emotion2vec": emotion2vec.__version__,
+    }
 
 
 def _run_json(run: RunResult, score: Scores) -> dict[str, Any]:
