@@ -18,7 +18,9 @@ from emotion2vec.structs import num_frames
 class Masker(Protocol):
     """Draws masks; `model.masking.SpanMasker` is one."""
 
-    num_clones: int
+    @property
+    def num_clones(self) -> int:
+        """Masked versions C of each utterance."""
 
     def count(self, num_frames: int) -> int:
         """Count the masked frames of a row whose shortest utterance has `num_frames` frames."""

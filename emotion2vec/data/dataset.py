@@ -86,5 +86,7 @@ class SpeechDataset:
                 "the file was cut or replaced: prepare the corpus again, or see `emotion2vec check`"
             )
         if float(waveform_S.abs().max()) == 0.0:
-            logger.warning("%s: silent from beginning to end; `emotion2vec check --fix` drops it", path)
+            logger.warning(
+                "%s: silent from beginning to end; `emotion2vec check --fix` drops it", path
+            )
         return SpeechItem(utterance.id, normalise_waveform(waveform_S))

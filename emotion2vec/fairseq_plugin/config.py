@@ -12,7 +12,7 @@ from omegaconf import II, MISSING
 
 from emotion2vec.errors import ConfigError
 from emotion2vec.model.config import ModelConfig
-from emotion2vec.structs import SAMPLES_PER_FRAME, MIN_SAMPLES
+from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME
 
 MIN_TRAINING_SAMPLES = MIN_SAMPLES + SAMPLES_PER_FRAME  # two frames: one to mask, one to see
 
@@ -25,9 +25,15 @@ def _field(default: Any, text: str) -> Any:
 class PretrainingModelConfig(ModelConfig, FairseqDataclass):
     """The model, and how a run starts."""
 
-    init_from: Optional[str] = _field(None, "checkpoint to start from; none is a cold start (Table 8)")
-    teacher_init: str = _field("student", "`student` (Section 3.4) or `checkpoint`: its own teacher")
-    bf16_autocast: bool = _field(False, "compute in bfloat16 where torch deems it safe; CPU and CUDA")
+    init_from: Optional[str] = _field(
+        None, "checkpoint to start from; none is a cold start (Table 8)"
+    )
+    teacher_init: str = _field(
+        "student", "`student` (Section 3.4) or `checkpoint`: its own teacher"
+    )
+    bf16_autocast: bool = _field(
+        False, "compute in bfloat16 where torch deems it safe; CPU and CUDA"
+    )
 
 
 @dataclass

@@ -25,7 +25,9 @@ FIGURES = ("target_var", "pred_var", "utterance_target_var", "masked_share")
 class Emotion2VecCriterion(FairseqCriterion):  # type: ignore[misc]
     """Frame loss + alpha * utterance loss (Eq. 9)."""
 
-    def forward(self, model: Any, sample: dict[str, Any], reduce: bool = True) -> tuple[Tensor, int, dict[str, float]]:  # noqa: ARG002, E501, FBT001, FBT002
+    def forward(
+        self, model: Any, sample: dict[str, Any], reduce: bool = True
+    ) -> tuple[Tensor, int, dict[str, float]]:  # noqa: ARG002
         """Return the loss to differentiate, the number of masked frames, and figures for the log."""
         if "error" in sample:
             raise ManifestError(sample["error"])
@@ -39,7 +41,9 @@ class Emotion2VecCriterion(FairseqCriterion):  # type: ignore[misc]
     @staticmethod
     def reduce_metrics(logging_outputs: list[dict[str, Any]]) -> None:
         """Log the figures of an effective batch (all devices, all accumulation steps)."""
-        total = {key: sum(float(output[key]) for output in logging_outputs) for key in logging_outputs[0]}
+        total = {
+            key: sum(float(output[key]) for output in logging_outputs) for key in logging_outputs[0]
+        }
         masked, rows = total["sample_size"], total["num_rows"]
         metrics.log_scalar("loss", total["loss"] / max(masked, 1), masked, round=4)
         metrics.log_scalar("loss_frame", total["frame_sum"] / max(masked, 1), masked, round=4)
@@ -68,7 +72,9 @@ def _flatten(loss: Tensor, output: PretrainOutput, audio_seconds: float) -> dict
     rows = output.counts.num_rows
     scalars = [loss, output.frame_sum, output.utterance_sum]
     scalars += [getattr(output.diagnostics, name) for name in FIGURES]
-    values = torch.stack([scalar.detach().float() for scalar in scalars]).tolist()  # one wait for the device
+    values = torch.stack(
+        [scalar.detach().float() for scalar in scalars]
+    ).tolist()  # one wait for the device
     flat = {
         **dict(zip(("loss", "frame_sum", "utterance_sum"), values, strict=False)),
         "sample_size": output.counts.num_masked,

@@ -35,19 +35,21 @@ def make_batches(
 ) -> list[list[int]]:
     """Group a split into batches of similar length; the same for the task and for the schedule."""
     return batch_by_length(
-        speech.sizes, max_samples=max_tokens, max_utterances=batch_size, seed=seed
+        speech.sizes.tolist(), max_samples=max_tokens, max_utterances=batch_size, seed=seed
     )
 
 
 class PretrainingDataset(FairseqDataset):  # type: ignore[misc]
     """Reads planned batches."""
 
-    def __init__(self, speech: SpeechDataset, masker: Masker, *, seed: int, max_samples: int, pad: bool) -> None:
+    def __init__(
+        self, speech: SpeechDataset, masker: Masker, *, seed: int, max_samples: int, pad: bool
+    ) -> None:
         super().__init__()
         self.speech = speech
         self.masker = masker
         self.sizes = speech.sizes
-        self._settings = {"seed": seed, "max_samples": max_samples, "pad": pad}
+        self._settings: dict[str, Any] = {"seed": seed, "max_samples": max_samples, "pad": pad}
 
     def __len__(self) -> int:
         """Count the utterances."""

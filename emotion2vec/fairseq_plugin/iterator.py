@@ -16,7 +16,9 @@ from emotion2vec.seeding import derive_rng
 class PlannedEpochIterator(EpochBatchIterator):  # type: ignore[misc]
     """Shuffles the batches of each epoch by (seed, epoch) and plans them for this device."""
 
-    def __init__(self, dataset: PretrainingDataset, *, update_freq: list[int], **settings: Any) -> None:
+    def __init__(
+        self, dataset: PretrainingDataset, *, update_freq: list[int], **settings: Any
+    ) -> None:
         self._update_freq = update_freq
         self._offset = 0
         super().__init__(dataset=dataset, collate_fn=dataset.collater, **settings)
@@ -28,13 +30,20 @@ class PlannedEpochIterator(EpochBatchIterator):  # type: ignore[misc]
         return self.collate_fn(self.dataset.__getitems__(planned))
 
     def _get_iterator_for_epoch(
-        self, epoch: int, shuffle: bool, fix_batches_to_gpus: bool = False, offset: int = 0  # noqa: FBT001, FBT002
+        self,
+        epoch: int,
+        shuffle: bool,
+        fix_batches_to_gpus: bool = False,
+        offset: int = 0,
     ) -> Any:
         self._offset = offset
         return super()._get_iterator_for_epoch(epoch, shuffle, fix_batches_to_gpus, offset)
 
     def ordered_batches(
-        self, epoch: int, fix_batches_to_gpus: bool, shuffle: bool  # noqa: ARG002, FBT001
+        self,
+        epoch: int,
+        fix_batches_to_gpus: bool,
+        shuffle: bool,
     ) -> list[PlannedBatch]:
         """Plan this device's batches of the epoch, those before the offset included (the caller drops them)."""
         batches = list(self.frozen_batches)

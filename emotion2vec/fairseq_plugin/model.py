@@ -28,17 +28,19 @@ class Emotion2VecModel(Emotion2VecPretraining, BaseFairseqModel):  # type: ignor
         for name, parameter in self.named_parameters():
             if parameter.dim() == 1 or name.endswith("alibi.scale"):
                 # fairseq's own way to exempt a parameter; `optimizer.py` and fairseq's composite optimizer read it
-                parameter.optim_overrides = {"optimizer": {"weight_decay_scale": 0}}
+                setattr(parameter, "optim_overrides", {"optimizer": {"weight_decay_scale": 0}})  # noqa: B010
 
     @classmethod
-    def build_model(cls, cfg: PretrainingModelConfig, task: Any = None) -> Self:  # noqa: ARG003
+    def build_model(cls, cfg: PretrainingModelConfig, task: Any = None) -> Self:
         """Build the model and, when `init_from` is set, start it from a checkpoint.
 
         Raises:
             ConfigError: A value is impossible.
             CheckpointError: `init_from` cannot be used.
         """
-        values = OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else vars(cfg)
+        values: Any = (
+            OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else vars(cfg)
+        )
         parts = build_pretraining_model(ModelConfig.from_mapping(values))
         if cfg.init_from:
             report = initialise_from(parts, Path(cfg.init_from), teacher_init=cfg.teacher_init)

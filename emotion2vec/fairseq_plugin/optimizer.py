@@ -23,13 +23,16 @@ class Emotion2VecAdamW(FairseqOptimizer):  # type: ignore[misc]
         super().__init__(cfg)
         parameters = list(params)
         groups = [
-            {"params": [p for p in parameters if not _is_exempt(p)], "weight_decay": cfg.weight_decay},
+            {
+                "params": [p for p in parameters if not _is_exempt(p)],
+                "weight_decay": cfg.weight_decay,
+            },
             {"params": [p for p in parameters if _is_exempt(p)], "weight_decay": 0.0},
         ]
         self._optimizer = torch.optim.AdamW(
             [group for group in groups if group["params"]],
             lr=cfg.lr[0],
-            betas=tuple(cfg.betas),
+            betas=(cfg.betas[0], cfg.betas[1]),
             eps=cfg.eps,
             fused=True,
         )

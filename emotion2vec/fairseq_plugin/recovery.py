@@ -54,7 +54,13 @@ def _recover(folder: Path) -> None:
     newest = max(updates, key=lambda path: (updates[path], path == last))
     if newest == last:
         return
-    state = f"is of update {updates[last]}" if last in updates else "is damaged" if last.exists() else "is missing"
+    state = (
+        f"is of update {updates[last]}"
+        if last in updates
+        else "is damaged"
+        if last.exists()
+        else "is missing"
+    )
     logger.warning("%s %s; resuming from %s (update %d)", last, state, newest.name, updates[newest])
     temporary = last.with_suffix(".pt.recovering")
     shutil.copyfile(newest, temporary)

@@ -32,7 +32,9 @@ def count_updates(cfg: ScheduleConfig) -> int:
     speech = load_speech(
         cfg.data, cfg.train_subset, min_samples=cfg.min_sample_size, max_samples=cfg.max_sample_size
     )
-    batches = make_batches(speech, max_tokens=cfg.max_tokens, batch_size=cfg.batch_size, seed=cfg.seed)
+    batches = make_batches(
+        speech, max_tokens=cfg.max_tokens, batch_size=cfg.batch_size, seed=cfg.seed
+    )
     frequencies = list(cfg.update_freq)
     return sum(
         num_updates_per_epoch(
@@ -62,7 +64,9 @@ class CosineSchedule(FairseqLRScheduler):  # type: ignore[misc]
         super().__init__(cfg, optimizer)
         self.total_updates = count_updates(cfg)
         self.warmup_updates = round(cfg.warmup_ratio * self.total_updates)
-        logger.info("schedule: %d updates, %d of them warm-up", self.total_updates, self.warmup_updates)
+        logger.info(
+            "schedule: %d updates, %d of them warm-up", self.total_updates, self.warmup_updates
+        )
 
     def step_update(self, num_updates: int) -> float:
         """Set and return the rate of the update that follows `num_updates` updates."""

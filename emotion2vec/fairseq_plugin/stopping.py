@@ -36,7 +36,9 @@ class StopRequest:
         if os.getpid() != self._owner:
             return  # a data-loading worker inherited the handler; its parent tells it when to stop
         self._requested = True
-        logger.warning("%s: stopping after this update with a checkpoint", signal.Signals(number).name)
+        logger.warning(
+            "%s: stopping after this update with a checkpoint", signal.Signals(number).name
+        )
         for other in _SIGNALS:
             signal.signal(other, signal.SIG_DFL)
 

@@ -48,7 +48,7 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         stop.install()
         return cls(cfg, stop)
 
-    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """Build the model and watch it for collapse."""
         model = super().build_model(cfg, from_checkpoint)
         self._monitor = CollapseMonitor(model.config)
@@ -80,12 +80,22 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
     ) -> PlannedEpochIterator:
         """Return the iterator over planned batches, the same one for every epoch."""
         if dataset not in self.dataset_to_epoch_iter:
-            kept = ("seed", "num_shards", "shard_id", "num_workers", "epoch", "skip_remainder_batch")
+            kept = (
+                "seed",
+                "num_shards",
+                "shard_id",
+                "num_workers",
+                "epoch",
+                "skip_remainder_batch",
+            )
             self.dataset_to_epoch_iter[dataset] = PlannedEpochIterator(
                 dataset,
                 update_freq=list(self.cfg.update_freq),
                 batch_sampler=make_batches(
-                    dataset.speech, max_tokens=max_tokens, batch_size=max_sentences, seed=self.cfg.seed
+                    dataset.speech,
+                    max_tokens=max_tokens,
+                    batch_size=max_sentences,
+                    seed=self.cfg.seed,
                 ),
                 buffer_size=data_buffer_size,
                 reuse_dataloader=True,
@@ -95,7 +105,14 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         return self.dataset_to_epoch_iter[dataset]
 
     def train_step(
-        self, sample: Any, model: Any, criterion: Any, optimizer: Any, update_num: int, ignore_grad: bool = False, **_: Any  # noqa: E501, FBT001, FBT002
+        self,
+        sample: Any,
+        model: Any,
+        criterion: Any,
+        optimizer: Any,
+        update_num: int,
+        ignore_grad: bool = False,
+        **_: Any,
     ) -> tuple[Any, int, dict[str, Any]]:
         """Forward and backward of one micro-batch; dropout and layer drop are seeded by the batch."""
         self._timer.lap("data")

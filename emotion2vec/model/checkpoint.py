@@ -75,11 +75,17 @@ def read_state(path: Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint; expected a file such as checkpoint_last.pt")
+        raise CheckpointError(
+            f"{path}: no such checkpoint; expected a file such as checkpoint_last.pt"
+        )
     if path.is_dir():
-        raise CheckpointError(f"{path}: is a folder; expected a checkpoint file such as checkpoint_last.pt")
+        raise CheckpointError(
+            f"{path}: is a folder; expected a checkpoint file such as checkpoint_last.pt"
+        )
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        state = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
     except pickle.UnpicklingError as error:
         raise CheckpointError(_refusal(path, str(error))) from None
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
@@ -88,7 +94,9 @@ def read_state(path: Path) -> dict[str, Any]:
             "download the file again"
         ) from None
     if not isinstance(state, dict):
-        raise CheckpointError(f"{path}: holds a {type(state).__name__}, expected a checkpoint's dictionary")
+        raise CheckpointError(
+            f"{path}: holds a {type(state).__name__}, expected a checkpoint's dictionary"
+        )
     return state
 
 
@@ -124,11 +132,15 @@ def load_encoder(path: Path) -> LoadedEncoder:
     prefix = "student."
     tensors = {k.removeprefix(prefix): v for k, v in state["model"].items() if k.startswith(prefix)}
     problems = _mismatches(encoder.state_dict(), tensors)
-    problems += [f"{key} is unexpected" for key in sorted(tensors.keys() - encoder.state_dict().keys())]
+    problems += [
+        f"{key} is unexpected" for key in sorted(tensors.keys() - encoder.state_dict().keys())
+    ]
     if problems:
         raise CheckpointError(f"{path}: {_list_problems(problems)}")
     encoder.load_state_dict(tensors)
-    return LoadedEncoder(config, encoder.float().eval(), file_sha256(path), "emotion2vec fairseq checkpoint")
+    return LoadedEncoder(
+        config, encoder.float().eval(), file_sha256(path), "emotion2vec fairseq checkpoint"
+    )
 
 
 def _read_config(path: Path, state: Mapping[str, Any]) -> ModelConfig:

@@ -5,7 +5,7 @@ released value stands. Only types that OmegaConf accepts: fairseq and Hydra read
 would put objects into checkpoints that plain readers refuse, so choices are strings checked by `validate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,6 +15,33 @@ UTTERANCE_METHODS = ("chunk", "token", "global")
 TARGET_NORMS = ("instance", "layer", "none")
 LOSS_REDUCTIONS = ("mean", "sum")
 TEACHER_INITS = ("student", "checkpoint")
+
+# which values, in words, and as a test
+_RANGES: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
+    (
+        ("mask_prob", "ema_decay", "ema_end_decay"),
+        "between 0 and 1",
+        lambda value: 0 < value < 1,
+    ),
+    (
+        ("encoder_dropout", "attention_dropout", "activation_dropout", "post_mlp_drop",
+         "prenet_dropout", "layerdrop", "prenet_layerdrop", "decoder_input_dropout"),
+        "at least 0 and below 1",
+        lambda value: 0 <= value < 1,
+    ),
+    (
+        ("conv_dim", "embed_dim", "num_heads", "depth", "conv_pos_depth", "clone_batch",
+         "mask_length", "decoder_dim", "decoder_layers"),
+        "at least 1",
+        lambda value: value >= 1,
+    ),
+    (
+        ("prenet_depth", "num_utterance_tokens", "frame_loss_weight", "utterance_loss_weight",
+         "mask_prob_adjust", "mask_noise_std", "ema_anneal_end_step"),
+        "at least 0",
+        lambda value: value >= 0,
+    ),
+)  # fmt: skip
 
 
 def _field(default: Any, text: str) -> Any:
@@ -36,9 +63,11 @@ class ModelConfig:
     conv_pos_width: int = _field(95, "frames seen by the convolutional positions; released")
     conv_pos_depth: int = _field(5, "layers of the convolutional positions; Section 4.1")
     conv_pos_groups: int = _field(16, "groups of the convolutional positions; released")
-    alibi_scale: float = _field(1.0, "initial value of the learned ALiBi scale of each head; released")
+    alibi_scale: float = _field(
+        1.0, "initial value of the learned ALiBi scale of each head; released"
+    )
 
-    # Regularisation (released)
+    # Regularisation, as released
     encoder_dropout: float = _field(0.1, "after the attention's output projection; released")
     attention_dropout: float = _field(0.1, "on attention weights; released")
     activation_dropout: float = _field(0.0, "inside the feed-forward layers; released")
@@ -59,9 +88,11 @@ class ModelConfig:
     decoder_kernel: int = _field(7, "frames in a decoder kernel; Section 4.1")
     decoder_groups: int = _field(16, "groups of the decoder's convolutions; released")
     decoder_input_dropout: float = _field(0.1, "on the decoder's visible input frames; released")
-    mask_noise_std: float = _field(0.01, "deviation of the noise in place of masked frames; released")
+    mask_noise_std: float = _field(
+        0.01, "deviation of the noise in place of masked frames; released"
+    )
 
-    # Targets and losses (Sections 3.1 to 3.4)
+    # Targets and losses, Sections 3.1 to 3.4
     average_top_k_layers: int = _field(8, "layers averaged into the targets; k in Section 4.2")
     frame_target_norm: str = _field("instance", "norm of each target layer for Eq. 8; released")
     frame_loss_weight: float = _field(1.0, "weight of Eq. 8; 0 trains on the utterance loss alone")
@@ -110,14 +141,16 @@ class ModelConfig:
             ConfigError: Lists all problems found.
         """
         problems = [*self._choice_problems(), *self._range_problems(), *self._shape_problems()]
-        if self.utterance_loss_weight and self.utterance_method != "global":
-            if self.num_utterance_tokens < 1:
-                problems.append(
-                    f"utterance_method={self.utterance_method} needs num_utterance_tokens >= 1, "
-                    f"but it is {self.num_utterance_tokens}"
-                )
+        reads_tokens = self.utterance_loss_weight > 0 and self.utterance_method != "global"
+        if reads_tokens and self.num_utterance_tokens < 1:
+            problems.append(
+                f"utterance_method={self.utterance_method} needs num_utterance_tokens >= 1, "
+                f"but it is {self.num_utterance_tokens}"
+            )
         if not self.frame_loss_weight and not self.utterance_loss_weight:
-            problems.append("frame_loss_weight and utterance_loss_weight are both 0: nothing to learn")
+            problems.append(
+                "frame_loss_weight and utterance_loss_weight are both 0: nothing to learn"
+            )
         if problems:
             raise ConfigError("model config: " + "; ".join(problems))
 
@@ -135,23 +168,12 @@ class ModelConfig:
         ]
 
     def _range_problems(self) -> list[str]:
-        problems = []
-        for name in ("mask_prob", "ema_decay", "ema_end_decay"):
-            if not 0 < getattr(self, name) < 1:
-                problems.append(f"{name} must be between 0 and 1, but is {getattr(self, name)}")
-        for name in ("encoder_dropout", "attention_dropout", "activation_dropout", "post_mlp_drop",
-                     "prenet_dropout", "layerdrop", "prenet_layerdrop", "decoder_input_dropout"):  # fmt: skip
-            if not 0 <= getattr(self, name) < 1:
-                problems.append(f"{name} must be at least 0 and below 1, but is {getattr(self, name)}")
-        for name in ("conv_dim", "embed_dim", "num_heads", "depth", "conv_pos_depth", "clone_batch",
-                     "mask_length", "decoder_dim", "decoder_layers"):  # fmt: skip
-            if getattr(self, name) < 1:
-                problems.append(f"{name} must be at least 1, but is {getattr(self, name)}")
-        for name in ("prenet_depth", "num_utterance_tokens", "frame_loss_weight", "utterance_loss_weight",
-                     "mask_prob_adjust", "mask_noise_std", "ema_anneal_end_step"):  # fmt: skip
-            if getattr(self, name) < 0:
-                problems.append(f"{name} must not be negative, but is {getattr(self, name)}")
-        return problems
+        return [
+            f"{name} must be {words}, but is {getattr(self, name)}"
+            for names, words, is_valid in _RANGES
+            for name in names
+            if not is_valid(getattr(self, name))
+        ]
 
     def _shape_problems(self) -> list[str]:
         problems = []

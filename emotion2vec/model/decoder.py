@@ -30,7 +30,14 @@ class ConvDecoder(nn.Module):
     """Grouped convolutions with layer norm (no weights), GELU and residual sums; then a linear projection."""
 
     def __init__(
-        self, dim: int, *, decoder_dim: int, num_layers: int, kernel: int, groups: int, input_dropout: float
+        self,
+        dim: int,
+        *,
+        decoder_dim: int,
+        num_layers: int,
+        kernel: int,
+        groups: int,
+        input_dropout: float,
     ) -> None:
         super().__init__()
         in_dims = [dim] + [decoder_dim] * (num_layers - 1)

@@ -69,17 +69,27 @@ class CollapseMonitor:
         limits = {"target_var": self.config.min_target_var, "pred_var": self.config.min_pred_var}
         for name, limit in limits.items():
             value = figures.get(name, math.nan)
-            if self.config.frame_loss_weight and update > self.config.collapse_check_after and value < limit:
+            if (
+                self.config.frame_loss_weight
+                and update > self.config.collapse_check_after
+                and value < limit
+            ):
                 raise CollapseError(
                     f"pre-training has collapsed at update {update}: {name}={value:.4g} is below its limit "
                     f"{limit:g}; try a lower learning rate, a longer warm-up, a larger batch or an initial model "
                     f"(model.init_from), or lower model.min_{name} if this is expected"
                 )
-        self._warn_degenerate_utterance_target(figures.get("utterance_target_var", math.nan), update)
+        self._warn_degenerate_utterance_target(
+            figures.get("utterance_target_var", math.nan), update
+        )
 
     def _warn_degenerate_utterance_target(self, value: float, update: int) -> None:
         limit = self.config.min_utterance_target_var
-        if not self.config.utterance_loss_weight or not value < limit or update < self._next_warning:
+        if (
+            not self.config.utterance_loss_weight
+            or not value < limit
+            or update < self._next_warning
+        ):
             return
         self._next_warning = update + WARN_EVERY
         logger.warning(

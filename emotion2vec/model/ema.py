@@ -39,11 +39,13 @@ class EmaTeacher(nn.Module):
 
     def __init__(self, student: ContextEncoder) -> None:
         super().__init__()
-        self.context = copy.deepcopy(student).requires_grad_(False).eval()
+        self.context = copy.deepcopy(student).eval()
+        for parameter in self.context.parameters():
+            parameter.requires_grad = False
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002, FBT001, FBT002 - signature of nn.Module
         """Stay in eval mode: the teacher has no dropout and no layer drop."""
-        return super().train(False)
+        return super().train(mode=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002
         """Follow the model to another device, but not to a lower precision."""
@@ -53,7 +55,7 @@ class EmaTeacher(nn.Module):
             lowered = moved.is_floating_point() and torch.finfo(moved.dtype).bits < 32
             return tensor.to(moved.device) if lowered else moved
 
-        return super()._apply(keep_precision, recurse)
+        return super()._apply(keep_precision, recurse)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def forward(self, frames_BTD: Tensor, padding_BT: Tensor | None = None) -> ContextOutput:
@@ -78,7 +80,7 @@ class EmaTeacher(nn.Module):
             student: Backbone after the optimizer step.
             decay: tau.
         """
-        averages = list(self.context.parameters())
+        averages: list[Tensor] = list(self.context.parameters())
         values = [
             value.to(average.dtype)
             for value, average in zip(student.parameters(), averages, strict=True)

@@ -37,7 +37,9 @@ class ConvPositions(nn.Module):
         for conv in self.convs:
             if padding_RT is not None:
                 hidden_RDT = hidden_RDT.masked_fill(padding_RT.unsqueeze(1), 0.0)
-            hidden_RDT = conv(hidden_RDT)[..., :num_frames]  # an even kernel gives one frame too many
+            hidden_RDT = conv(hidden_RDT)[
+                ..., :num_frames
+            ]  # an even kernel gives one frame too many
             normed_RTD = F.layer_norm(hidden_RDT.transpose(1, 2), hidden_RDT.shape[1:2])
             hidden_RDT = F.gelu(normed_RTD.transpose(1, 2))
         return hidden_RDT.transpose(1, 2)

@@ -12,7 +12,9 @@ from torch.nn import functional as F
 class SelfAttention(nn.Module):
     """Multi-head self-attention with an additive bias."""
 
-    def __init__(self, dim: int, num_heads: int, *, attention_dropout: float, dropout: float) -> None:
+    def __init__(
+        self, dim: int, num_heads: int, *, attention_dropout: float, dropout: float
+    ) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.head_scale = (dim // num_heads) ** -0.5
@@ -64,7 +66,13 @@ class TransformerLayer(nn.Module):
     """Attention and feed-forward, each followed by its residual sum and layer norm."""
 
     def __init__(
-        self, attn: SelfAttention, mlp: FeedForward, *, dim: int, norm_eps: float, post_mlp_drop: float
+        self,
+        attn: SelfAttention,
+        mlp: FeedForward,
+        *,
+        dim: int,
+        norm_eps: float,
+        post_mlp_drop: float,
     ) -> None:
         super().__init__()
         self.attn = attn

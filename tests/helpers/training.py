@@ -69,7 +69,7 @@ def train_in_processes(
             "distributed_training.distributed_backend=gloo",
             "distributed_training.distributed_rank=${oc.env:RANK}",
         ],
-        cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     output = done.stdout + done.stderr
@@ -85,8 +85,8 @@ def logged(save_dir: Path) -> dict[int, dict[str, float]]:
             row = json.loads(line)
             if "num_updates" in row:
                 figures[int(row["num_updates"])] = {
-                key: float(value) for key, value in row.items() if value is not None
-            }
+                    key: float(value) for key, value in row.items() if value is not None
+                }
     return figures
 
 

@@ -36,9 +36,7 @@ def test_one_process_times_four_equals_two_processes_times_two(
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     train(data, one, *SETTINGS, *chance, "optimization.update_freq=[4]")
-    train_in_processes(
-        data, two, *SETTINGS, *chance, "optimization.update_freq=[2]", processes=2
-    )
+    train_in_processes(data, two, *SETTINGS, *chance, "optimization.update_freq=[2]", processes=2)
     first, second = logged(one), logged(two)
     assert first.keys() == second.keys()
     assert len(first) >= 20
