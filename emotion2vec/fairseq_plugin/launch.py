@@ -3,9 +3,11 @@
 `scripts/pretrain.sh` runs it; arguments are those of `fairseq-hydra-train`. EMOTION2VEC_DEBUG=1 shows tracebacks.
 """
 
+import logging
 import os
 import re
 import sys
+import warnings
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -30,9 +32,21 @@ def user_error(error: BaseException) -> str | None:
     return None
 
 
+def quieten() -> None:
+    """Silence what fairseq's age causes and no user can act upon."""
+    logging.getLogger("hydra").setLevel(logging.WARNING)
+    for words in (
+        r"\n?The version_base parameter",
+        r".*is validated against ConfigStore schema",
+        r"'pin_memory' argument",
+    ):
+        warnings.filterwarnings("ignore", message=words)
+
+
 def main() -> None:
     """Run `fairseq-hydra-train` with this process' arguments."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    quieten()
     from fairseq_cli.hydra_train import cli_main
 
     try:
