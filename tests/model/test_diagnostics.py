@@ -53,7 +53,7 @@ def test_degenerate_utterance_target_warns_and_names_the_cure(
         monitor.check({**HEALTHY, "utterance_target_var": 1e-12}, update=1)
         monitor.check({**HEALTHY, "utterance_target_var": 1e-12}, update=2)
     assert len(caplog.messages) == 1
-    assert "utterance_target_var=1e-12 is below 0.003" in caplog.messages[0]
+    assert "utterance_target_var=1e-12 is below 0.0015" in caplog.messages[0]
     assert "use `layer`" in caplog.messages[0]
 
 
