@@ -36,8 +36,8 @@ def quieten() -> None:
     """Silence what fairseq's age causes and no user can act upon."""
     logging.getLogger("hydra").setLevel(logging.WARNING)
     for words in (
-        r"\n?The version_base parameter",
-        r".*is validated against ConfigStore schema",
+        r"\s*The version_base parameter",
+        r"\s*'.*' is validated against ConfigStore schema",
         r"'pin_memory' argument",
     ):
         warnings.filterwarnings("ignore", message=words)

@@ -107,7 +107,10 @@ def _first_line(error: Exception) -> str:
 def _refusal(path: Path, message: str) -> str:
     named = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", message)
     if named is None:
-        return f"{path}: not a checkpoint (it does not start like one); expected a file such as checkpoint_last.pt"
+        return (
+            f"{path}: not a checkpoint that can be read safely (it does not start like one); nothing was executed. "
+            "Expected a file such as checkpoint_last.pt"
+        )
     return (
         f"{path}: refused, because it holds an object of {named[1]!r}, which could run code; nothing was executed. "
         "Expected tensors and plain types only"

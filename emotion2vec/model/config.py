@@ -114,7 +114,9 @@ class ModelConfig:
     # Collapse (released; see `diagnostics.py` for the three figures)
     min_target_var: float = _field(0.1, "training stops when target_var falls below")
     min_pred_var: float = _field(0.01, "training stops when pred_var falls below")
-    min_utterance_target_var: float = _field(1.5e-3, "warning when utterance_target_var falls below")
+    min_utterance_target_var: float = _field(
+        1.5e-3, "warning when utterance_target_var falls below"
+    )
     collapse_check_after: int = _field(5000, "updates before the two limits that stop apply")
 
     @property

@@ -14,7 +14,7 @@ from emotion2vec.features.upstreams import (
     resolve_device,
 )
 from emotion2vec.structs import num_frames
-from tests.features.checkpoints import write_checkpoint
+from tests.helpers.checkpoints import write_checkpoint
 from tests.features.fakes import random_waveforms
 
 
