@@ -34,7 +34,9 @@ class Emotion2VecCriterion(FairseqCriterion):  # type: ignore[misc]
         batch = PretrainBatch(sample["waveform_BS"], sample["padding_BS"], sample["masked_BCT"])
         output: PretrainOutput = model(batch)
         planned = sample["planned"]
-        effective = LossCounts(planned.effective_masked, planned.effective_rows)
+        effective = (
+            LossCounts(planned.effective_masked, planned.effective_rows) if self.training else None
+        )
         loss = model.combine(output, effective)
         return loss, output.counts.num_masked, _flatten(loss, output, sample["audio_seconds"])
 

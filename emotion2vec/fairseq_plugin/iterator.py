@@ -1,7 +1,7 @@
 """fairseq's epoch iterator over planned batches.
 
-Every batch carries its epoch and its effective batch's size, so nothing depends on when a worker was started:
-fairseq's persistent workers never hear of a new epoch.
+Every batch carries its epoch and its effective batch's size, so nothing depends on what a data-loading worker was told
+when it started.
 """
 
 from typing import Any

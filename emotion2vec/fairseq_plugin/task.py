@@ -78,31 +78,18 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         data_buffer_size: int = 0,
         **settings: Any,
     ) -> PlannedEpochIterator:
-        """Return the iterator over planned batches, the same one for every epoch."""
-        if dataset not in self.dataset_to_epoch_iter:
-            kept = (
-                "seed",
-                "num_shards",
-                "shard_id",
-                "num_workers",
-                "epoch",
-                "skip_remainder_batch",
-            )
-            self.dataset_to_epoch_iter[dataset] = PlannedEpochIterator(
-                dataset,
-                update_freq=list(self.cfg.update_freq),
-                batch_sampler=make_batches(
-                    dataset.speech,
-                    max_tokens=max_tokens,
-                    batch_size=max_sentences,
-                    seed=self.cfg.seed,
-                ),
-                buffer_size=data_buffer_size,
-                reuse_dataloader=True,
-                persistent_workers=True,
-                **{name: settings[name] for name in kept if name in settings},
-            )
-        return self.dataset_to_epoch_iter[dataset]
+        """Return an iterator over planned batches; the trainer asks for one each epoch, and for each validation."""
+        kept = ("seed", "num_shards", "shard_id", "num_workers", "epoch", "skip_remainder_batch")
+        return PlannedEpochIterator(
+            dataset,
+            update_freq=list(self.cfg.update_freq),
+            batch_sampler=make_batches(
+                dataset.speech, max_tokens=max_tokens, batch_size=max_sentences, seed=self.cfg.seed
+            ),
+            buffer_size=data_buffer_size,
+            persistent_workers=False,
+            **{name: settings[name] for name in kept if name in settings},
+        )
 
     def train_step(
         self,

@@ -12,8 +12,8 @@ import soundfile
 from emotion2vec import Emotion2Vec
 from emotion2vec.cli.main import main
 from emotion2vec.errors import AudioError, ConfigError
-from tests.helpers.checkpoints import write_checkpoint
 from tests.features.fakes import make_manifest
+from tests.helpers.checkpoints import write_checkpoint
 from tests.helpers.wav import speech_like, write_wav
 
 

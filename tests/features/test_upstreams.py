@@ -14,8 +14,8 @@ from emotion2vec.features.upstreams import (
     resolve_device,
 )
 from emotion2vec.structs import num_frames
-from tests.helpers.checkpoints import write_checkpoint
 from tests.features.fakes import random_waveforms
+from tests.helpers.checkpoints import write_checkpoint
 
 
 def log_mel_loops(waveform: list[float], frame: int) -> list[float]:

@@ -19,7 +19,7 @@ from tests.helpers.wav import make_manifest_folder
 
 pytestmark = [pytest.mark.fairseq, pytest.mark.slow]
 
-# several epochs, accumulation, workers that persist from one epoch to the next
+# several epochs, accumulation, a data-loading worker
 SETTINGS = (
     "optimization.max_epoch=4", "optimization.update_freq=[2]", "dataset.num_workers=1",
     "dataset.max_tokens=64000", "checkpoint.save_interval_updates=3",

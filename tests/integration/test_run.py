@@ -121,4 +121,4 @@ def test_validation_reports_the_same_losses(data: Path, tmp_path: Path) -> None:
         "dataset.valid_subset=all",
         "optimization.max_update=2",
     )
-    assert '"valid_loss_frame"' in output
+    assert '"all_loss_frame"' in output  # named after the subset
