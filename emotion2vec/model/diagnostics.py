@@ -19,6 +19,15 @@ logger = logging.getLogger(__name__)
 
 WARN_EVERY = 1000  # updates between two warnings about the utterance target
 
+_BY_NORM = (
+    "model.utterance_target_norm=instance makes it zero by construction and the utterance loss teaches nothing: "
+    "use `layer`"
+)
+_BY_COLLAPSE = (
+    "the teacher tells positions apart but not utterances: try a lower learning rate, a slower teacher "
+    "(model.ema_decay closer to 1) or an initial model (model.init_from)"
+)
+
 
 @dataclass(frozen=True)
 class Diagnostics:
@@ -84,17 +93,19 @@ class CollapseMonitor:
         )
 
     def _warn_degenerate_utterance_target(self, value: float, update: int) -> None:
-        limit = self.config.min_utterance_target_var
-        if (
-            not self.config.utterance_loss_weight
-            or not value < limit
-            or update < self._next_warning
-        ):
+        """Warn when every utterance has the same target, at most once in `WARN_EVERY` updates.
+
+        With any norm but `instance`, this is also how a collapse to position shows: `target_var` stays high, because
+        every utterance's targets rise and fall in the same places.
+        """
+        if not value < self.config.min_utterance_target_var or update < self._next_warning:
+            return
+        by_norm = self.config.utterance_target_norm == "instance"
+        if by_norm and not self.config.utterance_loss_weight:
             return
         self._next_warning = update + WARN_EVERY
         logger.warning(
             "the utterance target is degenerate at update %d: utterance_target_var=%.3g is below %g, so every "
-            "utterance has the same target and the utterance loss teaches nothing; "
-            "utterance_target_norm=%s (`instance` makes the target zero by construction: use `layer`)",
-            update, value, limit, self.config.utterance_target_norm,
+            "utterance has the same target; %s",
+            update, value, self.config.min_utterance_target_var, _BY_NORM if by_norm else _BY_COLLAPSE,
         )  # fmt: skip

@@ -81,12 +81,12 @@ def logged(save_dir: Path) -> dict[int, dict[str, float]]:
     """Return the figures logged after each update; the last word of a resumed run counts."""
     figures: dict[int, dict[str, float]] = {}
     for line in (save_dir / "train.log").read_text(encoding="utf-8").splitlines():
-        if line.startswith('{"epoch"') and line.endswith("}"):
-            row = json.loads(line)
-            if "num_updates" in row:
-                figures[int(row["num_updates"])] = {
-                    key: float(value) for key, value in row.items() if value is not None
-                }
+        _, found, text = line.partition("[train_inner][INFO] - ")
+        if found and text.endswith("}"):  # a line that is being written may be cut short
+            row = json.loads(text)
+            figures[int(row["num_updates"])] = {
+                key: float(value) for key, value in row.items() if value is not None
+            }
     return figures
 
 

@@ -36,6 +36,12 @@ def test_run_logs_every_figure_of_the_contract(run: Path) -> None:
     assert 0.4 < last["masked_share"] <= 0.5
 
 
+def test_log_has_one_line_an_update_in_every_epoch(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path, "optimization.max_epoch=3", "dataset.max_tokens=64000")
+    lines = (tmp_path / "train.log").read_text(encoding="utf-8").splitlines()
+    assert sum("[train_inner]" in line for line in lines) == max(logged(tmp_path))
+
+
 def test_run_writes_tensorboard_events(run: Path) -> None:
     assert list((run / "tensorboard").rglob("events.out.tfevents.*"))
 

@@ -57,6 +57,24 @@ def test_degenerate_utterance_target_warns_and_names_the_cure(
     assert "use `layer`" in caplog.messages[0]
 
 
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_collapse_to_position_warns_with_and_without_utterance_loss(
+    weight: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = CollapseMonitor(ModelConfig(utterance_loss_weight=weight))
+    with caplog.at_level(logging.WARNING):
+        monitor.check({**HEALTHY, "utterance_target_var": 0.00103}, update=1)
+    assert "tells positions apart but not utterances: try a lower learning rate" in caplog.text
+
+
+def test_released_norm_without_utterance_loss_does_not_warn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = ModelConfig(utterance_loss_weight=0.0, utterance_target_norm="instance")
+    CollapseMonitor(config).check({**HEALTHY, "utterance_target_var": 0.001}, update=1)
+    assert not caplog.messages
+
+
 def test_healthy_figures_neither_stop_nor_warn(caplog: pytest.LogCaptureFixture) -> None:
     CollapseMonitor(ModelConfig()).check(HEALTHY, update=10_000)
     assert not caplog.messages
