@@ -31,20 +31,25 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         self._update = 0
 
     @classmethod
-    def setup_task(cls, cfg: PretrainingTaskConfig, **_: Any) -> Self:
+    def setup_task(
+        cls, cfg: PretrainingTaskConfig, *, from_checkpoint: bool = False, **_: Any
+    ) -> Self:
         """Check the config, mend the run's last checkpoint, handle signals.
+
+        Args:
+            cfg: Node `task` of the run's config.
+            from_checkpoint: The task is only wanted to load a checkpoint's model: nothing else is touched.
 
         Raises:
             ConfigError: A value is impossible.
             CheckpointError: The run's folder holds checkpoints, and none is whole.
         """
         validate_task(cfg)
-        run_config = cfg._get_parent() if hasattr(cfg, "_get_parent") else None  # noqa: SLF001 - fairseq hides it
-        if run_config is None or "checkpoint" not in run_config:
-            return cls(cfg)  # loaded for its model, not to train
+        if from_checkpoint:
+            return cls(cfg)
         if cfg.restore_file == LAST:
             recover_last_checkpoint(Path(cfg.save_dir))
-        stop = StopRequest(run_config)
+        stop = StopRequest(cfg._get_parent())  # noqa: SLF001 - the run's whole config has no other way in
         stop.install()
         return cls(cfg, stop)
 

@@ -1,5 +1,6 @@
 """One short run: what it logs, what its checkpoint holds, who can read it; other precisions and methods."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_fairseq_loads_the_checkpoint_by_its_usual_call(run: Path) -> None:
 
     import emotion2vec.fairseq_plugin  # noqa: F401 - what utils.import_user_module does
 
+    handler = signal.getsignal(signal.SIGTERM)
     models, _, task = checkpoint_utils.load_model_ensemble_and_task(
         [str(run / "checkpoint_last.pt")]
     )
@@ -64,6 +66,7 @@ def test_fairseq_loads_the_checkpoint_by_its_usual_call(run: Path) -> None:
     weights = final_state(run)["model"]
     for key, tensor in models[0].state_dict().items():
         assert torch.equal(tensor, weights[key]), key
+    assert signal.getsignal(signal.SIGTERM) is handler  # loading is not training
 
 
 def test_encoder_of_the_checkpoint_is_the_trained_student(run: Path) -> None:
