@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from emotion2vec.audio.io import normalise_waveform, read_audio
+from emotion2vec.audio.io import is_silent, normalise_waveform, read_audio
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ManifestError
@@ -85,7 +85,7 @@ class SpeechDataset:
                 f"{path}: has {len(waveform_S)} samples at 16 kHz, but the manifest says {utterance.num_samples}; "
                 "the file was cut or replaced: prepare the corpus again, or see `emotion2vec check`"
             )
-        if float(waveform_S.abs().max()) == 0.0:
+        if is_silent(waveform_S):
             logger.warning(
                 "%s: silent from beginning to end; `emotion2vec check --fix` drops it", path
             )

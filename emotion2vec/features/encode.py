@@ -12,14 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emotion2vec.audio.io import normalise_waveform
+from emotion2vec.audio.io import is_silent, normalise_waveform
 from emotion2vec.errors import AudioError, ConfigError
 from emotion2vec.features.settings import ExtractionSettings
 from emotion2vec.features.upstreams import Upstream
 from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME, num_frames, padding_from_lengths
 
-# half a step of 16-bit audio: below this nothing was recorded
-_SILENT_RANGE = 0.5 / 2**15
 _NORM_EPS = 1e-5
 
 
@@ -41,10 +39,10 @@ def check_not_silent(waveform_S: Tensor, source: str) -> Tensor:
     """Return the waveform (S,) if anything can be heard in it.
 
     Raises:
-        AudioError: All samples are equal.
+        AudioError: It is silent, see `audio.io.is_silent`.
     """
-    if float(waveform_S.max() - waveform_S.min()) <= _SILENT_RANGE:
-        raise AudioError(source, f"is silent: all of its {len(waveform_S)} samples are equal")
+    if is_silent(waveform_S):
+        raise AudioError(source, "is silent (peak below -72 dB of full scale)")
     return waveform_S
 
 

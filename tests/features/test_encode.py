@@ -109,3 +109,10 @@ def test_tokens_are_refused_where_there_are_none() -> None:
 def test_silence_is_refused_by_name(level: float) -> None:
     with pytest.raises(AudioError, match=r"a\.wav: is silent"):
         check_not_silent(torch.full((800,), level), "a.wav")
+
+
+def test_the_dither_of_an_empty_recording_is_silence_here_as_in_the_check() -> None:
+    dither = torch.randint(-2, 3, (800,), generator=torch.Generator().manual_seed(0)) / 2**15
+    with pytest.raises(AudioError, match=r"a\.wav: is silent"):
+        check_not_silent(dither, "a.wav")
+    check_not_silent(100 * dither, "a.wav")
