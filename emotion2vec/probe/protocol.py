@@ -168,13 +168,21 @@ def check_folds(folds: FoldSet, rows: Rows) -> FoldReport:
 
     Raises:
         ProtocolError: Ids that the store has not or that the folds forget, parts that overlap, an empty part, an
-            utterance tested twice, or a group in test and training that the rule keeps apart.
+            utterance tested twice, or a group that is unknown or in test and training where the rule keeps groups
+            apart.
     """
     _check_ids(folds, rows)
     speaker = dict(zip(rows.ids, rows.speakers, strict=True))
     group = (
         speaker if folds.group_by == "speaker" else dict(zip(rows.ids, rows.sessions, strict=True))
     )
+    unknown = [name for name in rows.ids if not group[name]] if folds.group_by else []
+    if unknown:
+        raise ProtocolError(
+            f"{folds.source} keeps {folds.group_by}s apart, but the {folds.group_by} of {len(unknown)} of "
+            f"{len(rows.ids)} utterances is unknown, e.g. {unknown[:3]}, so it cannot be checked; add it to "
+            "utterances.tsv and extract again"
+        )
     shared = []
     for number, fold in enumerate(folds.folds, 1):
         overlap = _names(group, fold.train + fold.valid) & _names(group, fold.test)
@@ -262,6 +270,30 @@ def read_fold_file(path: Path) -> FoldSet:
         raise ProtocolError(
             f"{path}: not a fold file ({type(error).__name__}: {error}); write it again"
         ) from error
+
+
+def check_fold_file(folds: FoldSet, config: ProbeConfig) -> None:
+    """Refuse a fold file that was not made as the config says: an override such as `num_folds=5` would do nothing.
+
+    Raises:
+        ProtocolError: Rule, seed, group or number of folds differ.
+    """
+    asked: dict[str, Any] = {"rule": config.rule, "fold_seed": config.fold_seed}
+    found: dict[str, Any] = {"rule": folds.rule, "fold_seed": folds.seed}
+    if folds.group_by:
+        asked["group_by"], found["group_by"] = config.group_by, folds.group_by
+    if folds.rule in ("random_kfold", "group_kfold"):
+        asked["num_folds"], found["num_folds"] = config.num_folds, len(folds.folds)
+    different = [
+        f"{name}={asked[name]} (the file: {found[name]})"
+        for name in asked
+        if asked[name] != found[name]
+    ]
+    if different:
+        raise ProtocolError(
+            f"{folds.source} was made in another way than {', '.join(different)}; use fold_file=null to make folds by "
+            "rule, or write the file again with --write-folds"
+        )
 
 
 def _check_ids(folds: FoldSet, rows: Rows) -> None:

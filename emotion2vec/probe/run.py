@@ -26,6 +26,7 @@ from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.protocol import (
     FoldSet,
     Rows,
+    check_fold_file,
     check_folds,
     fold_file_text,
     index_folds,
@@ -166,10 +167,12 @@ def load_folds(rows: Rows, config: ProbeConfig, config_dir: Path) -> FoldSet:
     """Read the protocol's fold file, or make folds by its rule.
 
     Raises:
-        ProtocolError: The file is missing or not a fold file, or the rule does not fit.
+        ProtocolError: The file is missing, not a fold file or made in another way, or the rule does not fit.
     """
     if config.fold_file:
-        return read_fold_file(config_dir / config.fold_file)
+        folds = read_fold_file(config_dir / config.fold_file)
+        check_fold_file(folds, config)
+        return folds
     return make_folds(rows, config)
 
 

@@ -137,6 +137,26 @@ def test_a_fold_file_is_written_from_a_manifest_and_used(tmp_path: Path) -> None
     assert json.loads((run / "folds.json").read_text())["folds"] == written["folds"]
 
 
+@pytest.mark.parametrize("override", ["num_folds=4", "fold_seed=2", "rule=random_kfold"])
+def test_an_override_that_a_fold_file_would_swallow_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], override: str
+) -> None:
+    manifest = make_manifest_folder(
+        tmp_path, num_utts=40, seconds=0.05, speakers=[f"s{i}" for i in range(5)]
+    )
+    protocols = write_protocol(tmp_path, rule="group_kfold", more="fold_file: folds/toy.json")
+    command = ["probe", "--config-dir", str(protocols), "--config-name", "toy_10fold"]
+    main([*command, "--write-folds", str(manifest / "all.tsv")])
+    utterances = [replace(u, id=f"utt{index:03d}") for index, u in enumerate(make_utterances(40))]
+    store, run = make_store(tmp_path / "store", utterances), tmp_path / "run"
+    assert probe(protocols, f"features={store}", f"hydra.run.dir={run}", override) == 1
+    assert f"toy.json was made in another way than {override} (" in capsys.readouterr().err
+    assert (
+        probe(protocols, f"features={store}", f"hydra.run.dir={run}", override, "fold_file=null")
+        == 0
+    )
+
+
 MISTAKES = {
     "no features": ([], "no features given; say features=DIR"),
     "wrong folder": (["features=nowhere"], "no feature store 'nowhere'"),

@@ -182,6 +182,13 @@ def test_unsound_folds_are_explained(name: str) -> None:
         check_folds(folds, ROWS)
 
 
+def test_folds_that_keep_speakers_apart_need_known_speakers() -> None:
+    folds = random_folds(rule="group_kfold")
+    unknown = replace(ROWS, speakers=[None, *ROWS.speakers[1:]])
+    with pytest.raises(ProtocolError, match="the speaker of 1 of 40 utterances is unknown"):
+        check_folds(folds, unknown)
+
+
 def test_a_label_that_training_never_sees_is_an_error() -> None:
     utterances = [replace(u, label="bored") if u.id == "u00" else u for u in make_utterances(40)]
     chosen = select_utterances(rows_of(utterances), config(), "x")
