@@ -39,7 +39,9 @@ class ProbeConfig:
 
     # Protocol
     protocol: str = _field("", "name of the protocol, for tables; by default the config's")
-    corpus: Optional[str] = _field(None, "name of the corpus; by default the store's")
+    corpus: Optional[str] = _field(
+        None, "corpus that the protocol is for: features of another are refused; null takes any"
+    )
     labels: List[str] = _field([], "labels to keep, in this order; empty keeps all, by alphabet")
     label_map: Dict[str, str] = _field(
         {}, "renames labels before `labels` applies, e.g. {excited: happy}"

@@ -72,9 +72,9 @@ class Evaluation:
     seconds: float
 
     @property
-    def corpus(self) -> str | None:
-        """Name of the corpus."""
-        return self.config.corpus or self.store_header.get("corpus")
+    def corpus(self) -> str:
+        """Name of the corpus; `unnamed` where neither the protocol nor the features tell one."""
+        return str(self.config.corpus or self.store_header.get("corpus") or "unnamed")
 
     @cached_property
     def run_scores(self) -> tuple[Scores, ...]:

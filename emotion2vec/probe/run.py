@@ -104,6 +104,7 @@ def evaluate(
             "no features given; say features=DIR, a folder that extract_features.py wrote"
         )
     store = FeatureStore.open(config.features, config.split)
+    _check_corpus(config, store)
     chosen = select_utterances(
         Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits),
         config,
@@ -180,6 +181,16 @@ def _manifest_rows(manifest: Path) -> Rows:
     utterances = read_manifest(manifest).utterances
     columns = ("id", "label", "speaker", "session", "split")
     return Rows(*([getattr(utterance, column) for utterance in utterances] for column in columns))
+
+
+def _check_corpus(config: ProbeConfig, store: FeatureStore) -> None:
+    """Refuse to file the features of one corpus under the name of another."""
+    found = store.header.get("corpus")
+    if config.corpus and found and config.corpus != found:
+        raise ProtocolError(
+            f"{config.protocol} is a protocol of {config.corpus}, but the features in {config.features} are of "
+            f"{found}; use a protocol of that corpus or folder_5fold, or say corpus=null to keep their own name"
+        )
 
 
 def _load_features(

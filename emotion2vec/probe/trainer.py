@@ -5,7 +5,7 @@ of (features, fold, seed, settings): not of the number of threads or of the runs
 utterance after the other, once in memory. N utterances, F frames, D width, K labels. Paper: Section 4.3.
 """
 
-import os
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from emotion2vec.audio.parallel import default_jobs
+from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.head import ProbeHead
 from emotion2vec.probe.metrics import confusion_matrix, scores
@@ -102,6 +104,9 @@ def train_run(
         fold_number: Number of the fold, from 0; part of the random numbers' seed.
         seed: Seed of weights and batches.
         config: Head and optimiser.
+
+    Raises:
+        ProtocolError: The loss is no longer finite.
     """
     if config.standardise:
         features = features.standardised(fold.train)
@@ -121,6 +126,11 @@ def train_run(
     for epoch in range(1, config.epochs + 1):
         order = derive_rng("probe", seed, fold_number, epoch).permutation(fold.train)
         loss = _train_epoch(head, optimizer, features, order, batch_size=config.batch_size)
+        if not math.isfinite(loss):
+            raise ProtocolError(
+                f"fold {fold_number + 1}, seed {seed}: the loss is {loss} in epoch {epoch}; the features' scale is not "
+                "the recipe's: try standardise=true, or a lower lr and max_lr"
+            )
         schedule.step()
         valid_wa = scores(_test(head, valid)[0]).wa
         curve.append((epoch, loss, valid_wa))
@@ -148,7 +158,7 @@ def train_runs(
         Results, fold by fold and within one seed by seed.
     """
     on_cpu = features.frames_FD.device.type == "cpu"
-    jobs = (config.jobs or os.cpu_count() or 1) if on_cpu else 1
+    jobs = (config.jobs or default_jobs()) if on_cpu else 1
     # one thread a run: sums are then taken in the same order on every number of cores
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(

@@ -171,6 +171,10 @@ MISTAKES = {
         "the session of 40 of 40 utterances is unknown",
     ),
     "no official split": (["rule=official"], "have no group (speaker, session or split)"),
+    "features of another corpus": (
+        ["corpus=emodb"],
+        "toy_10fold is a protocol of emodb, but the features in",
+    ),
     "no such layer": (["layer=3"], "layer 3 is not there"),
     "missing fold file": (["fold_file=folds/no.json"], "no fold file"),
     "no such split": (["split=test"], "test.json: no such file"),
@@ -203,6 +207,15 @@ def test_features_without_labels_get_one_sentence(
         "no utterance has a label; extract from a manifest with a .emo file"
         in capsys.readouterr().err
     )
+
+
+def test_features_of_a_corpus_without_a_name_can_be_reported(tmp_path: Path) -> None:
+    store, run = make_store(tmp_path / "store"), tmp_path / "run"
+    header = json.loads((store / "all.json").read_text())
+    (store / "all.json").write_text(json.dumps(header | {"corpus": None}))
+    assert probe(write_protocol(tmp_path), f"features={store}", f"hydra.run.dir={run}") == 0
+    assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
+    assert "unnamed: toy_10fold" in (tmp_path / "page.html").read_text()
 
 
 def test_nan_features_get_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

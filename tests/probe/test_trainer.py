@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from emotion2vec.errors import ProtocolError
 from emotion2vec.probe import trainer
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.head import ProbeHead
@@ -101,6 +102,17 @@ def test_runs_side_by_side_equal_runs_alone(jobs: int) -> None:
             features, FOLDS[run.fold], fold_number=run.fold, seed=run.seed, config=settings
         )
         assert same(run, alone)
+
+
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
+    features = packed()
+    huge = PackedFeatures(
+        features.frames_FD * 1e38, features.lengths_N, features.labels_N, features.num_labels
+    )
+    with pytest.raises(
+        ProtocolError, match=r"fold 3, seed 1: the loss is (nan|inf) in epoch 1; .*standardise=true"
+    ):
+        train_run(huge, FOLDS[0], fold_number=2, seed=1, config=config())
 
 
 def test_another_seed_gives_another_head() -> None:
