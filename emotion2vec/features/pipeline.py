@@ -5,7 +5,7 @@ that was stopped goes on after its last whole batch. Contract: design sections 4
 """
 
 import logging
-import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from emotion2vec.audio.io import audio_info, read_audio
+from emotion2vec.audio.parallel import default_jobs
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, FeatureStoreError
@@ -109,7 +110,7 @@ def manifest_of_files(paths: Sequence[Path | str], *, name: str = "all") -> Mani
         FeatureStoreError: A file is given twice.
     """
     names = [Path(path).as_posix() for path in paths]
-    repeated = sorted({path for path in names if names.count(path) > 1})
+    repeated = sorted(path for path, number in Counter(names).items() if number > 1)
     if repeated:
         raise FeatureStoreError(
             f"{len(repeated)} files are given more than once, e.g. {repeated[:3]}"
@@ -180,7 +181,7 @@ def _read_ahead(
     manifest: Manifest, batches: Sequence[Sequence[int]]
 ) -> Iterator[list[tuple[int, Tensor | AudioError]]]:
     """Yield the speech of each batch; the next one is read while this one is encoded."""
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=min(4, default_jobs())) as pool:
         waiting: list[tuple[Sequence[int], list[Future[Tensor | AudioError]]]] = []
         for batch in [*batches, None]:
             if batch is not None:

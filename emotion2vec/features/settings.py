@@ -4,6 +4,7 @@ In: words from the command line or the Python API. Out: `ExtractionSettings` for
 applied to hidden states. B utterances, T frames, L layers, D width. Paper: Section 4.2 (last layer, 50 Hz).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -148,8 +149,8 @@ class ExtractionSettings:
             problems.append(
                 f"utterance_from must be one of {UTTERANCE_SOURCES}, but is {self.utterance_from!r}"
             )
-        if not self.batch_seconds > 0:
-            problems.append(f"batch_seconds must be > 0, but is {self.batch_seconds}")
+        if not (math.isfinite(self.batch_seconds) and self.batch_seconds > 0):
+            problems.append(f"batch_seconds must be > 0 and finite, but is {self.batch_seconds}")
         if problems:
             raise ConfigError("; ".join(problems))
 

@@ -296,7 +296,9 @@ def _read_lengths(paths: StorePaths) -> np.ndarray:
 def _read_labels(paths: StorePaths, ids: tuple[str, ...]) -> tuple[str | None, ...]:
     if not paths.emo.is_file():
         return (None,) * len(ids)
-    rows = [line.split("\t") for line in paths.emo.read_text(encoding="utf-8").splitlines()]
+    # only "\n" ends a line: an id may hold the other characters that `splitlines` takes for one
+    lines = paths.emo.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    rows = [line.split("\t") for line in lines]
     if [row[0] for row in rows] != list(ids) or any(len(row) != 2 for row in rows):
         raise FeatureStoreError(
             f"{paths.emo}: its {len(rows)} lines 'id<TAB>label' are not the {len(ids)} ids of {paths.json.name} in "

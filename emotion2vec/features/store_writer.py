@@ -155,10 +155,10 @@ class FeatureStoreWriter:
         self._write_rows(kept)
         _replace_text(self.paths.lengths, [str(self._blocks[index].count) for index in kept])
         utterances = [self._manifest.utterances[index] for index in kept]
-        if all(utterance.label is not None for utterance in utterances):
-            _replace_text(
-                self.paths.emo, [f"{utterance.id}\t{utterance.label}" for utterance in utterances]
-            )
+        # as in a manifest: a label that is unknown is empty, and a store without any has no such file
+        if any(utterance.label is not None for utterance in utterances):
+            lines = [f"{utterance.id}\t{utterance.label or ''}" for utterance in utterances]
+            _replace_text(self.paths.emo, lines)
         _replace_text(
             self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)]
         )
@@ -240,7 +240,13 @@ class FeatureStoreWriter:
             header = json.loads(self.paths.json.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError):
             header = {}
-        self._refuse_other(self.paths.json, header)
+        self._refuse_other(self.paths.json, header if isinstance(header, dict) else {})
+        for path in (self.paths.npy, self.paths.lengths):
+            if not path.is_file():
+                raise FeatureStoreError(
+                    f"{path}: is missing, though {self.paths.json.name} calls the store complete; give --overwrite to "
+                    "extract again"
+                )
         positions = {
             utterance.id: index for index, utterance in enumerate(self._manifest.utterances)
         }
@@ -305,9 +311,10 @@ class FeatureStoreWriter:
 
 
 def _fingerprint(manifest: Manifest, settings: StoreSettings) -> str:
-    """Hash everything that decides the store's contents but the audio itself."""
+    """Hash everything that decides the store's contents but the audio itself: that is told by its place alone."""
     rows = [list(asdict(utterance).values()) for utterance in manifest.utterances]
-    text = json.dumps([manifest.name, settings.as_json(), rows], sort_keys=True)
+    root = str(manifest.root.resolve())
+    text = json.dumps([manifest.name, root, settings.as_json(), rows], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

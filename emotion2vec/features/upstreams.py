@@ -167,8 +167,8 @@ def load_upstream(
     """Load a checkpoint or a baseline.
 
     Args:
-        checkpoint: A path, the name of a baseline, or `untrained:PATH` for the architecture of the checkpoint
-            at PATH with fresh weights from seed 0.
+        checkpoint: The name of a baseline, a path (`./logmel` where a folder has such a name), or
+            `untrained:PATH` for the architecture of the checkpoint at PATH with fresh weights from seed 0.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         dtype: `float32`, or `bfloat16` for autocast.
 
@@ -180,7 +180,7 @@ def load_upstream(
     if dtype not in DTYPES:
         raise ConfigError(f"dtype must be one of {DTYPES}, but is {dtype!r}")
     name = str(checkpoint)
-    if name in BASELINES and not Path(name).exists():
+    if name in BASELINES:
         return BASELINES[name](target, dtype)
     untrained = name.startswith(UNTRAINED_PREFIX)
     path = Path(name.removeprefix(UNTRAINED_PREFIX))

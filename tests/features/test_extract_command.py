@@ -74,6 +74,10 @@ def test_a_bad_file_gives_exit_status_1_after_the_rest_is_done(
             ["--checkpoint", "logmel", "--audio", "a.wav", "--batch-seconds", "0"],
             "batch_seconds must be > 0",
         ),
+        (
+            ["--checkpoint", "logmel", "--audio", "a.wav", "--batch-seconds", "inf"],
+            "batch_seconds must be > 0 and finite, but is inf",
+        ),
         (["--checkpoint", "logmel", "--audio", "a.wav"], "none of 1 utterances could be used"),
     ],
 )

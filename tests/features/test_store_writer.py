@@ -1,6 +1,8 @@
 """A store that is killed goes on; a store of something else stays untouched."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +86,7 @@ def test_a_complete_store_is_left_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-@pytest.mark.parametrize("change", ["layers", "checkpoint", "manifest"])
+@pytest.mark.parametrize("change", ["layers", "checkpoint", "manifest", "root"])
 def test_a_store_of_something_else_is_refused_unless_overwritten(
     tmp_path: Path, change: str, complete: bool
 ) -> None:
@@ -98,11 +100,11 @@ def test_a_store_of_something_else_is_refused_unless_overwritten(
         options["settings"] = ExtractionSettings(layers=LayerSelection("all"))
     if change == "checkpoint":
         options["upstream"] = FakeUpstream(digest="1" * 64)
-    other = (
-        Manifest(manifest.name, manifest.root, manifest.utterances[:-1])
-        if change == "manifest"
-        else manifest
-    )
+    other = manifest
+    if change == "manifest":
+        other = replace(manifest, utterances=manifest.utterances[:-1])
+    if change == "root":  # the same names and lengths, as a denoised copy of a corpus has
+        other = replace(manifest, root=Path(shutil.copytree(manifest.root, tmp_path / "copy")))
     with pytest.raises(
         FeatureStoreError, match=r"holds features of fake.*give another --out, or --overwrite"
     ):
@@ -166,6 +168,21 @@ def test_features_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(FeatureStoreError, match="gives NaN or infinity; the checkpoint is damaged"):
         extract(make_manifest(tmp_path), tmp_path / "out", Broken())
+
+
+def test_the_labels_that_are_known_are_kept_beside_unknown_ones(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path)
+    first = replace(manifest.utterances[0], label=None)
+    extract(replace(manifest, utterances=(first, *manifest.utterances[1:])), tmp_path / "out")
+    assert FeatureStore.open(tmp_path / "out").labels[:3] == (None, "happy", "neutral")
+
+
+def test_a_complete_store_without_its_array_is_not_called_complete(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path)
+    extract(manifest, tmp_path / "out")
+    (tmp_path / "out" / "all.npy").unlink()
+    with pytest.raises(FeatureStoreError, match=r"all\.npy: is missing, though all\.json calls"):
+        extract(manifest, tmp_path / "out")
 
 
 def test_unlabelled_utterances_leave_no_emo_file(tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_cuda_is_refused_where_there_is_none() -> None:
         resolve_device("cuda")
 
 
+def test_a_folder_called_like_a_baseline_does_not_hide_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logmel").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_upstream("logmel").name == "logmel"
+
+
 def test_logmel_refuses_bfloat16() -> None:
     with pytest.raises(ConfigError, match="float32 only"):
         load_upstream("logmel", dtype="bfloat16")
