@@ -87,6 +87,11 @@ def _conversion_folder(
             f"--audio-out {str(audio_out)!r} lies inside the root {str(root)!r}, where the copies would be "
             "taken for the release; choose a folder outside"
         )
+    if root.is_relative_to(target):
+        raise CorpusError(
+            f"--audio-out {str(audio_out)!r} holds the root {str(root)!r}, whose files the copies might replace; "
+            "choose a folder of its own"
+        )
     return target
 
 
@@ -111,7 +116,7 @@ def _convert_one(root: Path, target_root: Path, utterance: Utterance) -> Utteran
         path = path.with_suffix("") / f"{PurePosixPath(utterance.id).name}.flac"
     target = target_root / path
     try:
-        num_samples = _finished_samples(source, target)
+        num_samples = _finished_samples(source, target, utterance)
         if num_samples is None:
             waveform_S = read_audio(
                 source, start_sample=utterance.start_sample, end_sample=utterance.end_sample
@@ -129,21 +134,32 @@ def _convert_one(root: Path, target_root: Path, utterance: Utterance) -> Utteran
     )
 
 
-def _finished_samples(source: Path, target: Path) -> int | None:
-    """Return the length of a converted file that is newer than its source; None when it must be made."""
+def _finished_samples(source: Path, target: Path, utterance: Utterance) -> int | None:
+    """Return the length of an earlier run's copy; None when it must be made.
+
+    A copy counts when it is newer than its source and as long: audio of another release may have the same name.
+    """
     if not target.is_file() or not source.is_file():
         return None
     if target.stat().st_mtime_ns < source.stat().st_mtime_ns:
         return None
     try:
         info = audio_info(target)
+        expected = _expected_samples(source, utterance)
     except AudioError:
         return None
-    return (
-        info.num_samples
-        if (info.sample_rate_hz, info.num_channels) == (SAMPLE_RATE_HZ, 1)
-        else None
-    )
+    is_16k_mono = (info.sample_rate_hz, info.num_channels) == (SAMPLE_RATE_HZ, 1)
+    return info.num_samples if is_16k_mono and expected in (None, info.num_samples) else None
+
+
+def _expected_samples(source: Path, utterance: Utterance) -> int | None:
+    """Return the length at 16 kHz that the headers promise; None where only decoding would tell it."""
+    end = utterance.end_sample
+    if end is None:
+        if source.suffix.lower() in CONTAINER_SUFFIXES:
+            return None
+        end = audio_info(source).num_samples_16k
+    return end - (utterance.start_sample or 0)
 
 
 def _write_flac(target: Path, samples_S: Any) -> None:

@@ -147,13 +147,16 @@ def _read_labels(table: Path, root: Path) -> dict[str, dict[str, str | None]]:
         raise CorpusError(
             f"no label table {str(table)!r}; expected a CSV with the columns {_CSV_COLUMNS}"
         )
-    lines = table.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = table.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{table}: not UTF-8 text ({error}); save it as CSV in UTF-8") from error
     delimiter = "\t" if lines and "\t" in lines[0] else ","
     reader = csv.DictReader(lines, delimiter=delimiter)
     header = reader.fieldnames or []
     if "path" not in header:
         raise CorpusError(
-            f"{table}:1: the header {list(header)} lacks 'path'; expected {_CSV_COLUMNS}"
+            f"{table}:1: the header {list(header)} lacks 'path'; expected {_CSV_COLUMNS}, between commas or tabs"
         )
     rows: dict[str, dict[str, str | None]] = {}
     for row in reader:

@@ -96,6 +96,13 @@ def test_a_malformed_table_gives_file_and_line(root: Path, text: str, message: s
         _prepare(root, labels=_table(root, text))
 
 
+def test_a_table_in_another_encoding_is_named(root: Path) -> None:
+    table = root.parent / "labels.csv"
+    table.write_bytes("path,label\ntop.wav,w\u00fctend\n".encode("cp1252"))
+    with pytest.raises(CorpusError, match=r"labels\.csv: not UTF-8 text .*save it as CSV in UTF-8"):
+        _prepare(root, labels=table)
+
+
 def test_a_missing_table_is_named(root: Path) -> None:
     with pytest.raises(CorpusError, match=r"no label table '.*no\.csv'"):
         _prepare(root, labels=root / "no.csv")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,23 @@ def test_a_second_run_keeps_complete_copies_and_makes_the_rest(
     )
     run()
     assert sorted(written) == copies[:3]
+
+
+def test_copies_of_another_release_are_not_taken_for_this_ones(
+    foreign: Path, tmp_path: Path
+) -> None:
+    prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac")
+    other = Path(shutil.copytree(foreign, tmp_path / "other"))
+    source = other / "Sad" / "SF10_F1_S01.wav"
+    write_wav(source, seconds=0.2, sample_rate_hz=44100)
+    os.utime(source, ns=(0, 0))
+    prepare_corpus("urdu", other, tmp_path / "out", audio_out=tmp_path / "flac")
+    assert soundfile.info(tmp_path / "flac" / "Sad" / "SF10_F1_S01.flac").frames == 3200
+
+
+def test_the_folder_for_the_copies_must_not_hold_the_release(foreign: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"--audio-out '.*' holds the root"):
+        prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=foreign.parent)
 
 
 def test_a_conversion_that_fails_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
