@@ -57,5 +57,9 @@ class CollapseError(Emotion2VecError):
     """Pre-training has collapsed: targets or predictions no longer vary."""
 
 
+class DivergenceError(Emotion2VecError):
+    """Pre-training has diverged: the loss is no longer a finite number."""
+
+
 class ReportError(Emotion2VecError):
     """A result file or training log cannot be read, so no report or figure can be made of it."""

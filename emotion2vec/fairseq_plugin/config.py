@@ -85,6 +85,38 @@ def validate_task(cfg: PretrainingTaskConfig) -> None:
         raise ConfigError("task config: " + "; ".join(problems))
 
 
+def validate_precision(common: Any, model: Any) -> None:
+    """Check the settings of precision, which fairseq and the model have one each of.
+
+    Args:
+        common: Node `common` of the run's config.
+        model: Node `model` of the run's config.
+
+    Raises:
+        ConfigError: Lists all problems found.
+    """
+    problems = []
+    if common.amp:
+        problems.append("common.amp has no effect here; use model.bf16_autocast=true instead")
+    if common.memory_efficient_fp16 or common.memory_efficient_bf16:
+        problems.append(
+            "common.memory_efficient_fp16 and memory_efficient_bf16 keep no float32 weights, which the optimizer "
+            "needs; use common.fp16=true or model.bf16_autocast=true instead"
+        )
+    if (common.fp16 or common.bf16) and model.get("bf16_autocast", False):
+        name = "common.fp16" if common.fp16 else "common.bf16"
+        problems.append(
+            f"{name} and model.bf16_autocast exclude each other; add model.bf16_autocast=false"
+        )
+    if common.fp16 and not common.fp16_no_flatten_grads:
+        problems.append(
+            "common.fp16 needs common.fp16_no_flatten_grads=true: flattened parameters cannot be exempt from "
+            "weight decay"
+        )
+    if problems:
+        raise ConfigError("precision: " + "; ".join(problems))
+
+
 @dataclass
 class CriterionConfig(FairseqDataclass):
     """The criterion has no settings: weights and methods belong to the model's objective."""

@@ -1,13 +1,20 @@
 """Registers the task `emotion2vec_pretraining`: data, the order of an update, figures of a run."""
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from fairseq.logging import metrics
 from fairseq.tasks import FairseqTask, register_task
+from omegaconf import open_dict
 
-from emotion2vec.fairseq_plugin.config import PretrainingTaskConfig, validate_task
+from emotion2vec.errors import DivergenceError
+from emotion2vec.fairseq_plugin.config import (
+    PretrainingTaskConfig,
+    validate_precision,
+    validate_task,
+)
 from emotion2vec.fairseq_plugin.criterion import spread
 from emotion2vec.fairseq_plugin.dataset import PretrainingDataset, load_speech, make_batches
 from emotion2vec.fairseq_plugin.iterator import PlannedEpochIterator
@@ -47,14 +54,24 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         validate_task(cfg)
         if from_checkpoint:
             return cls(cfg)
+        run_config = cfg._get_parent()  # noqa: SLF001 - the run's whole config has no other way in
+        validate_precision(run_config.common, run_config.model)
         if cfg.restore_file == LAST:
             recover_last_checkpoint(Path(cfg.save_dir))
-        stop = StopRequest(cfg._get_parent())  # noqa: SLF001 - the run's whole config has no other way in
+        stop = StopRequest(run_config)
         stop.install()
         return cls(cfg, stop)
 
     def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
-        """Build the model and watch it for collapse."""
+        """Build the model and watch it for collapse.
+
+        Args:
+            cfg: Node `model` of the run's config.
+            from_checkpoint: The weights come from a checkpoint of the run, so `init_from` need no longer exist.
+        """
+        if from_checkpoint:
+            with open_dict(cfg):
+                cfg.init_from = None
         model = super().build_model(cfg, from_checkpoint)
         self._monitor = CollapseMonitor(model.config)
         return model
@@ -106,7 +123,11 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         ignore_grad: bool = False,
         **_: Any,
     ) -> tuple[Any, int, dict[str, Any]]:
-        """Forward and backward of one micro-batch; dropout and layer drop are seeded by the batch."""
+        """Forward and backward of one micro-batch; dropout and layer drop are seeded by the batch.
+
+        Raises:
+            DivergenceError: The loss is not a finite number. (Under fp16 that is for the loss scale to mend.)
+        """
         self._timer.lap("data")
         model.train()
         model.set_num_updates(update_num)
@@ -114,6 +135,11 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         if planned is not None:
             torch.manual_seed(derive_seed("dropout", self.cfg.seed, planned.epoch, planned.number))
         loss, sample_size, log = criterion(model, sample)
+        if not math.isfinite(log["loss"]) and getattr(optimizer, "scaler", None) is None:
+            raise DivergenceError(
+                f"pre-training has diverged after {update_num} updates: the loss is {log['loss']}; try a lower "
+                "learning rate (optimization.lr) or a longer warm-up (lr_scheduler.warmup_ratio)"
+            )
         if ignore_grad:  # a dummy batch on a device that has none: takes part, counts for nothing
             loss, sample_size, log = loss * 0, 0, {key: value * 0 for key, value in log.items()}
         self._timer.lap("forward")
