@@ -29,6 +29,23 @@ class PlannedEpochIterator(EpochBatchIterator):  # type: ignore[misc]
         planned = PlannedBatch(tuple(self.frozen_batches[0]), 1, 0, 1, 1)
         return self.collate_fn(self.dataset.__getitems__(planned))
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place in the epoch, and how many devices it is counted for."""
+        return {**super().state_dict(), "num_shards": self.num_shards}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to the place of a checkpoint; a run on another number of devices goes on with the same batch.
+
+        Where the batches done do not share out evenly among today's devices, up to one batch fewer than there are
+        devices is done again.
+        """
+        batches_done = state_dict.get("iterations_in_epoch", 0) * state_dict.get(
+            "num_shards", self.num_shards
+        )
+        super().load_state_dict(
+            {**state_dict, "iterations_in_epoch": batches_done // self.num_shards}
+        )
+
     def _get_iterator_for_epoch(
         self,
         epoch: int,
