@@ -17,34 +17,14 @@ from emotion2vec.corpora.card import CorpusCard
 from emotion2vec.corpora.convert import measure_or_convert
 from emotion2vec.corpora.files import require_root
 from emotion2vec.corpora.registry import Corpus, LeftOut, get_corpus
-from emotion2vec.data.labels import sort_labels
+from emotion2vec.data.counts import Found, count_utterances
 from emotion2vec.data.manifest import write_manifest_folder
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, CorpusError
-from emotion2vec.structs import SAMPLE_RATE_HZ
 
 logger = logging.getLogger(__name__)
 
 _NAMES_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Found:
-    """Counts of the utterances of a manifest.
-
-    Attributes:
-        utterances: Their number.
-        speakers: Speakers known by name.
-        seconds: Length of all together.
-        label_counts: Label -> utterances.
-        unlabelled: Utterances without a label.
-    """
-
-    utterances: int
-    speakers: int
-    seconds: float
-    label_counts: Mapping[str, int]
-    unlabelled: int
 
 
 @dataclass(frozen=True)
@@ -102,7 +82,7 @@ def prepare_corpus(
         if isinstance(item, Utterance)
     ]
     _warn_unreadable(root, unreadable, rows)
-    found = _count(rows)
+    found = count_utterances(rows)
     _warn_counts(card, found)
     contents = _contents(card, found, left_out, unreadable, root)
     write_manifest_folder(out, root=audio_root, utterances=rows, card=contents)
@@ -162,17 +142,6 @@ def _warn_unreadable(
         raise CorpusError(
             f"none of the {len(unreadable)} files below {str(root)!r} can be read; the first: {unreadable[0]}"
         )
-
-
-def _count(rows: Sequence[Utterance]) -> Found:
-    labels = Counter(row.label for row in rows if row.label is not None)
-    return Found(
-        utterances=len(rows),
-        speakers=len({row.speaker for row in rows if row.speaker is not None}),
-        seconds=round(sum(row.num_samples for row in rows) / SAMPLE_RATE_HZ, 3),
-        label_counts={label: labels[label] for label in sort_labels(labels)},
-        unlabelled=sum(row.label is None for row in rows),
-    )
 
 
 def _warn_counts(card: CorpusCard, found: Found) -> None:

@@ -5,9 +5,10 @@ for training or evaluation; a warning is something to know.
 """
 
 import hashlib
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from emotion2vec.audio.io import audio_info, is_silent, read_audio
 from emotion2vec.audio.parallel import default_jobs, map_files
+from emotion2vec.data.counts import count_utterances
 from emotion2vec.data.manifest import (
     SPLITS,
     Manifest,
@@ -27,6 +29,8 @@ from emotion2vec.data.manifest import (
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, ManifestError
 from emotion2vec.structs import SAMPLE_RATE_HZ
+
+logger = logging.getLogger(__name__)
 
 # full scale of 16-bit audio; a longer stay there than this share of a clip is audible
 _FULL_SCALE = 32766 / 32768
@@ -148,22 +152,46 @@ def write_clean_copy(report: Report, out: Path) -> tuple[int, int]:
     if Path(out).resolve() == report.folder.resolve():
         raise ManifestError(f"--fix must name another folder than {report.folder}")
     manifest = read_manifest(report.folder / "all.tsv")
+    split = _split_of_each(report.folder)
     # a wrong length is mended, not left out
     bad = {name for error in report.errors if error.kind != "wrong length" for name in error.ids}
     kept = [
-        replace(row, num_samples=report.lengths.get(row.id, row.num_samples))
+        replace(
+            row,
+            num_samples=report.lengths.get(row.id, row.num_samples),
+            split=row.split or split.get(row.id),
+        )
         for row in manifest.utterances
         if row.id not in bad
     ]
     if not kept:
         raise ManifestError(f"{report.folder}: no utterance is fit to keep")
     number = len(manifest.utterances) - len(kept)
+    found = count_utterances(kept)
     card = {
         **read_card(report.folder),
+        "found": asdict(found),
+        "seconds": found.seconds,
         "cleaned": f"{number} of {len(manifest.utterances)} left out",
     }
     write_manifest_folder(out, root=manifest.root, utterances=kept, card=card)
     return len(kept), number
+
+
+def _split_of_each(folder: Path) -> dict[str, str]:
+    """Find the split of the utterances in a `train.tsv` that a user wrote, and name the lists that are not copied."""
+    manifests = _read_splits(folder)
+    others = sorted(
+        manifest.name for manifest in manifests if manifest.name not in ("all", *SPLITS)
+    )
+    if others:
+        logger.warning("%s: not in the clean copy: %s.tsv", folder, ".tsv, ".join(others))
+    return {
+        utterance.id: manifest.name
+        for manifest in manifests
+        if manifest.name in SPLITS
+        for utterance in manifest.utterances
+    }
 
 
 def _read_splits(folder: Path) -> list[Manifest]:

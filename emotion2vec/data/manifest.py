@@ -5,6 +5,7 @@ read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` is fairse
 """
 
 import json
+import logging
 import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ManifestError
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = tuple(field.name for field in fields(Utterance))
 SPLITS = ("train", "valid", "test")
@@ -121,7 +124,9 @@ def _cell(value: object) -> str:
 def _replace_file(path: Path, lines: Sequence[str] | None) -> None:
     """Write the lines through a temporary file; None removes a file that an earlier run left."""
     if lines is None:
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            logger.warning("%s: removed, it lists utterances of an earlier corpus here", path)
+            path.unlink()
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

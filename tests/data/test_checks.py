@@ -148,6 +148,28 @@ def test_the_clean_copy_leaves_out_what_cannot_be_used_and_mends_lengths(
     assert check_folder(tmp_path / "clean").findings == ()
 
 
+def test_the_clean_copy_counts_what_it_holds_and_keeps_splits_made_by_hand(
+    folder: Path, wav: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wav.unlink()
+    for name, rows in {
+        "train": ("utt000", "utt003"),
+        "valid": ("utt001",),
+        "mine": ("utt002",),
+    }.items():
+        lines = [str(wav.parent), *(f"{row}.wav\t8000" for row in rows)]
+        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    write_clean_copy(check_folder(folder), tmp_path / "clean")
+    assert read_card(tmp_path / "clean")["found"]["utterances"] == 7
+    assert read_card(tmp_path / "clean")["seconds"] == 3.5
+    splits = {
+        name: [row.id for row in read_manifest(tmp_path / "clean" / f"{name}.tsv").utterances]
+        for name in ("train", "valid")
+    }
+    assert splits == {"train": ["utt000"], "valid": ["utt001"]}
+    assert "not in the clean copy: mine.tsv" in caplog.text
+
+
 def test_the_clean_copy_must_be_another_folder(folder: Path) -> None:
     with pytest.raises(ManifestError, match="--fix must name another folder"):
         write_clean_copy(check_folder(folder), folder)

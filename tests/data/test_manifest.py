@@ -80,12 +80,15 @@ def test_a_damaged_card_is_named(tmp_path: Path, text: str) -> None:
         read_card(tmp_path)
 
 
-def test_writing_again_removes_splits_that_are_gone_and_keeps_other_files(tmp_path: Path) -> None:
+def test_writing_again_removes_splits_that_are_gone_and_keeps_other_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = _write(tmp_path)
     (folder / "mine.tsv").write_text("kept")
     _write(tmp_path, [replace(row, split=None) for row in ROWS])
     names = {path.name for path in folder.iterdir()}
     assert names == {"all.tsv", "all.emo", "utterances.tsv", "corpus.json", "mine.tsv"}
+    assert "train.tsv: removed, it lists utterances of an earlier corpus here" in caplog.text
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(
