@@ -19,6 +19,14 @@ PAPER_FIGURES: Mapping[str, tuple[tuple[str, tuple[float, float, float]], ...]] 
         ("emotion2vec, paper (Table 3)", (51.88, 28.03, 48.70)),
         ("data2vec 2.0, paper (Table 3)", (48.92, 26.10, 45.80)),
     ),
+    "ravdess_speech_10fold": (
+        ("emotion2vec, paper (Table 3)", (82.43, 82.86, 82.39)),
+        ("data2vec 2.0, paper (Table 3)", (81.04, 80.80, 80.97)),
+    ),
+    "emodb_10fold": (
+        ("emotion2vec, paper (Table 4)", (84.34, 84.85, 84.32)),
+        ("data2vec 2.0, paper (Table 4)", (83.77, 83.07, 83.93)),
+    ),
     "urdu_10fold": (
         ("emotion2vec, paper (Table 4)", (81.50, 81.87, 81.60)),
         ("data2vec 2.0, paper (Table 4)", (77.50, 78.42, 77.12)),
