@@ -21,7 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="picture: .png or .html"
     )
-    parser.add_argument("--fold", type=int, default=0, help="fold to show (default: %(default)s)")
+    parser.add_argument(
+        "--fold",
+        type=int,
+        default=0,
+        help="fold to show, from 0 as in result.json (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the layout (default: %(default)s)")
 
 

@@ -182,18 +182,23 @@ def read_results(arguments: Sequence[str]) -> list[ProbeResult]:
         arguments: Paths as of `read_result`, or NAME=PATH to show a result under another name.
 
     Returns:
-        The results in this order. Where two names are equal, the folder's name is added to each.
+        The results in this order. Where two names are equal, the folder's name is added to each, and the whole path
+        where folders are called alike too.
 
     Raises:
         ReportError: One of them cannot be read.
     """
     results = [_read_named(argument) for argument in arguments]
+    results = _tell_apart(results, [result.path.resolve().parent.name for result in results])
+    return _tell_apart(results, [str(result.path.parent) for result in results])
+
+
+def _tell_apart(results: Sequence[ProbeResult], additions: Sequence[str]) -> list[ProbeResult]:
+    """Add to the names that occur more than once."""
     count = Counter(result.name for result in results)
     return [
-        replace(result, name=f"{result.name} ({result.path.resolve().parent.name})")
-        if count[result.name] > 1
-        else result
-        for result in results
+        replace(result, name=f"{result.name} ({addition})") if count[result.name] > 1 else result
+        for result, addition in zip(results, additions, strict=True)
     ]
 
 

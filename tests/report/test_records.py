@@ -149,3 +149,14 @@ def test_equal_names_are_told_apart_by_their_folders(write_result: Callable[...,
         "tiny.pt (chunk)",
         "logmel",
     ]
+
+
+def test_equal_names_in_folders_called_alike_are_told_apart_by_their_paths(
+    write_result: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for parent in ("a", "b"):
+        (tmp_path / parent).mkdir()
+        write_result(f"{parent}/probe")
+    monkeypatch.chdir(tmp_path)
+    names = [result.name for result in read_results(["a/probe", "b/probe"])]
+    assert names == ["tiny.pt (probe) (a/probe)", "tiny.pt (probe) (b/probe)"]
