@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from emotion2vec.errors import CorpusError
 
-# The order is that of tables and confusion matrices.
+# The order is that of a corpus' label set and counts; the probe's is alphabetical unless the protocol says another.
 EMOTIONS = (
     "angry",
     "happy",
@@ -91,24 +91,3 @@ def decode_label(corpus: str, code: str, *, source: str) -> str:
             "rename the file or add the code in emotion2vec/data/labels.py"
         )
     return codes[code]
-
-
-def merge_labels(
-    labels: Iterable[str], merged: Mapping[str, str], *, keep: Iterable[str]
-) -> list[str | None]:
-    """Merge labels into others and drop those that a protocol leaves out.
-
-    Args:
-        labels: One label for each utterance.
-        merged: Label -> the label that it is counted as.
-        keep: Labels that stay, after merging.
-
-    Returns:
-        New labels in the same order; None where the utterance is left out.
-
-    >>> merge_labels(["excited", "sad", "other"], {"excited": "happy"}, keep=["happy", "sad"])
-    ['happy', 'sad', None]
-    """
-    kept = set(keep)
-    renamed = (merged.get(label, label) for label in labels)
-    return [label if label in kept else None for label in renamed]

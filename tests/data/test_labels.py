@@ -22,11 +22,6 @@ def test_an_unknown_code_names_the_file_and_the_known_codes() -> None:
         labels.decode_label("urdu", "Q", source="x.wav")
 
 
-def test_labels_are_merged_before_they_are_dropped() -> None:
-    merged = labels.merge_labels(["exc", "fru", "sad"], {"exc": "hap"}, keep=["hap", "sad"])
-    assert merged == ["hap", None, "sad"]
-
-
 def test_labels_have_one_order_however_they_come() -> None:
     assert labels.sort_labels(["sad", "zeal", "angry"]) == labels.sort_labels(
         ["zeal", "angry", "sad", "sad"]
