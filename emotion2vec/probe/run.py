@@ -17,6 +17,7 @@ from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from emotion2vec.data.manifest import read_card, read_manifest
 from emotion2vec.errors import ConfigError, ProtocolError
@@ -71,7 +72,7 @@ def compose_config(
             composed = compose(name, overrides=list(overrides), return_hydra_config=True)
         run_dir = Path(str(composed.hydra.run.dir))
         config = _to_object(composed)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise ConfigError(f"{name}: {_plain(error)}") from error
     config.protocol = config.protocol or name
     config.validate()

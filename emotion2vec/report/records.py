@@ -169,7 +169,7 @@ def read_result(path: Path) -> ProbeResult:
         raise ReportError(
             f"{path}: {error.args[0]!r} is missing; run train_probe.py again"
         ) from None
-    except (TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise ReportError(
             f"{path}: not a result of train_probe.py ({error}); run it again"
         ) from None

@@ -101,7 +101,7 @@ def synthesize_corpus(
             f"ask for at least {len(EMOTIONS)}"
         )
     _refuse_foreign_folder(out)
-    partial = out.parent / f"{out.name}.partial"
+    partial = out.parent / f".{out.name}.partial"  # hidden: a name of our own, which may be removed
     shutil.rmtree(partial, ignore_errors=True)
     items = list(_list_items(utterances_per_speaker))
     with Espeak() as espeak, _one_torch_thread():

@@ -198,6 +198,13 @@ def test_mistakes_get_one_sentence(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_protocol_that_is_not_yaml_gets_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert probe(write_protocol(tmp_path, more="labels: [sad"), "features=x") == 1
+    assert "error: toy_10fold: " in capsys.readouterr().err
+
+
 def test_features_without_labels_get_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

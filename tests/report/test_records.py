@@ -71,6 +71,8 @@ def test_binary_files_are_not_json(tmp_path: Path) -> None:
         ({"summary": {"WA": {"mean": 1.0, "std": 0.0}}}, r"'UA' is missing"),
         ({"confusion": [[1, 2], [3, 4]]}, r"confusion matrix is \(2, 2\), expected \(4, 4\)"),
         ({"runs": [{"fold": 0, "seed": 0, "WA": 50.0}]}, r"'UA' is missing"),
+        ({"runs": [1]}, r"not a result of train_probe\.py"),
+        ({"curves": [[1, 1.3]]}, r"not a result of train_probe\.py"),
     ],
 )
 def test_an_unusable_result_is_refused_with_the_reason(
