@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 from fairseq.data import FairseqDataset
+from torch.utils.data import get_worker_info
 
 from emotion2vec.data.batching import Masker, PlannedBatch, batch_by_length
 from emotion2vec.data.collate import collate_pretrain
 from emotion2vec.data.dataset import SpeechDataset, SpeechItem
 from emotion2vec.data.manifest import read_manifest
 from emotion2vec.errors import Emotion2VecError
+from emotion2vec.fairseq_plugin.stopping import leave_process_group
 from emotion2vec.structs import SAMPLE_RATE_HZ
 
 Fetched = tuple[PlannedBatch, list[SpeechItem] | Emotion2VecError]
@@ -61,6 +63,8 @@ class PretrainingDataset(FairseqDataset):  # type: ignore[misc]
 
     def __getitems__(self, planned: PlannedBatch) -> Fetched:
         """Read the utterances of a batch, or the error that one of them causes."""
+        if get_worker_info() is not None:
+            leave_process_group()
         try:
             return planned, [self.speech[index] for index in planned.indices]
         except Emotion2VecError as error:

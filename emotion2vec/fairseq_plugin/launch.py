@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from emotion2vec.errors import Emotion2VecError
+from emotion2vec.fairseq_plugin.stopping import pass_on_signals
 
 
 def user_error(error: BaseException) -> str | None:
@@ -47,6 +48,7 @@ def main() -> None:
     """Run `fairseq-hydra-train` with this process' arguments."""
     os.environ["HYDRA_FULL_ERROR"] = "1"
     quieten()
+    pass_on_signals()
     from fairseq_cli.hydra_train import cli_main
 
     try:
