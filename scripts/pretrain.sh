@@ -24,7 +24,7 @@ usage: scripts/pretrain.sh CONFIG [HYDRA OVERRIDES]
 CONFIG     a name in config/pretraining, or a path to a YAML file of your own. Names:
            $(list_configs)
 OVERRIDES  key=value as fairseq-hydra-train takes them, for example
-               task.data=MANIFEST_FOLDER        folder with train.tsv and valid.tsv
+               task.data=MANIFEST_FOLDER        folder with all.tsv
                checkpoint.save_dir=FOLDER       run the same command again to resume from it
                +run_config=gpu_1                a file of config/run_config
                +ablation=token                  a file of config/pretraining/ablation

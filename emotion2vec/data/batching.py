@@ -55,6 +55,8 @@ def batch_by_length(
 ) -> list[list[int]]:
     """Group utterances of similar length; a batch holds at most `max_samples`, counting its longest for each.
 
+    An utterance longer than `max_samples` is a batch of its own.
+
     Args:
         sizes: Length of each utterance in samples, already limited to what is used of it.
         max_samples: Most samples of a batch (fairseq's `max_tokens`).
@@ -114,7 +116,7 @@ def plan_device_batches(
     # groups are counted from where training goes on, which need not be a multiple of today's update_freq
     starts = range((offset * num_devices) % group_size - group_size, len(batches), group_size)
     for start in starts:
-        numbers = [n for n in range(max(start, 0), min(start + group_size, len(batches)))]
+        numbers = list(range(max(start, 0), min(start + group_size, len(batches))))
         masked = sum(counts[number][0] for number in numbers)
         rows = sum(counts[number][1] for number in numbers)
         steps = -(-len(numbers) // num_devices)
@@ -127,4 +129,4 @@ def plan_device_batches(
 
 def _count(batch: Sequence[int], sizes: Sequence[int], masker: Masker) -> tuple[int, int]:
     rows = len(batch) * masker.num_clones
-    return rows * masker.count(min(num_frames(int(sizes[index])) for index in batch)), rows
+    return rows * masker.count(num_frames(min(int(sizes[index]) for index in batch))), rows

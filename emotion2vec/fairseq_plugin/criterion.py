@@ -52,7 +52,7 @@ class Emotion2VecCriterion(FairseqCriterion):  # type: ignore[misc]
         metrics.log_scalar("loss_utterance", total["utterance_sum"] / max(rows, 1), rows, round=5)
         for name, value in spread(total).items():
             metrics.log_scalar(name, value, total[f"{name}_weight"], round=5)
-        metrics.log_scalar("utterances", total["nsentences"], weight=0, round=1)
+        metrics.log_scalar("rows", rows, weight=0, round=1)
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:

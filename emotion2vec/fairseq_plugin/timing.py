@@ -38,7 +38,7 @@ class StepTimer:
 
 
 def peak_memory_gib() -> float:
-    """Return the peak memory so far: of the GPU where one is in use, else of this process."""
+    """Return the peak memory: on a GPU of this update (fairseq starts over at each), else of the process so far."""
     if torch.cuda.is_initialized():
         return torch.cuda.max_memory_allocated() / _BYTES_PER_GIB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIBIBYTES_PER_GIB

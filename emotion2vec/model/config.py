@@ -30,8 +30,13 @@ _RANGES: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
         lambda value: 0 <= value < 1,
     ),
     (
-        ("conv_dim", "embed_dim", "num_heads", "depth", "conv_pos_depth", "clone_batch",
-         "mask_length", "decoder_dim", "decoder_layers"),
+        ("mlp_ratio", "norm_eps"),
+        "above 0",
+        lambda value: value > 0,
+    ),
+    (
+        ("conv_dim", "embed_dim", "num_heads", "depth", "conv_pos_width", "conv_pos_depth",
+         "clone_batch", "mask_length", "decoder_dim", "decoder_layers", "decoder_kernel"),
         "at least 1",
         lambda value: value >= 1,
     ),

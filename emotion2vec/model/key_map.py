@@ -24,7 +24,10 @@ _RULES = (
 
 
 def fairseq_key(key: str, *, prenet_depth: int) -> str:
-    """Return fairseq's name of a tensor of `student`, `decoder` or `teacher` (without that first word's section).
+    """Return the name that fairseq gives a tensor of ours, within its section `model` or `_ema`.
+
+    Raises:
+        KeyError: fairseq has no such tensor.
 
     >>> fairseq_key("student.context.layers.5.attn.qkv.weight", prenet_depth=4)
     'blocks.1.attn.qkv.weight'

@@ -1,6 +1,6 @@
 """Post-norm transformer layers that also return their feed-forward output, the teacher's target.
 
-In: hidden states (R, N, D), attention bias (R, H, N, N), padding (R, N). Out: (R, N, D) twice.
+In: hidden states (R, N, D), attention bias (R, H, N, N). Out: (R, N, D) twice.
 Paper: Section 4.1; target = output of the FFN before the residual sum (data2vec 2.0, `ffn_targets`).
 """
 
