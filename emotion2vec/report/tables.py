@@ -6,6 +6,7 @@ In: `ProbeResult`s. Out: `Table`s of plain text, which `html.py` escapes and lay
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from emotion2vec.report.records import METRICS, ProbeResult, ProbeRun, Score
 
@@ -88,8 +89,15 @@ def comparison_table(results: Sequence[ProbeResult]) -> Table:
     Args:
         results: At least one, of one group of `group_by_task`.
     """
-    best = {metric: max(result.summary[metric].mean for result in results) for metric in METRICS}
-    rows = [_comparison_row(result, best if len(results) > 1 else {}) for result in results]
+    # a figure that saw the test part competes with its like only
+    is_honest = [OPTIMISTIC_BADGE not in result_badges(result) for result in results]
+    competes = is_honest if any(is_honest) else [True] * len(results)
+    rivals = list(compress(results, competes))
+    best = {metric: max(result.summary[metric].mean for result in rivals) for metric in METRICS}
+    rows = [
+        _comparison_row(result, best if len(rivals) > 1 and is_rival else {})
+        for result, is_rival in zip(results, competes, strict=True)
+    ]
     rows += [
         (Cell(name), *(Cell(f"{figure:.2f}") for figure in figures), Cell("\u2013"))
         for name, figures in PAPER_FIGURES.get(results[0].protocol, ())

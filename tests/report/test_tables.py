@@ -46,6 +46,18 @@ def test_a_result_validated_on_its_test_part_is_marked(write_result: Callable[..
     assert comparison_table([result]).rows[0][0].badges == ("VALIDATED ON TEST",)
 
 
+def test_a_result_validated_on_its_test_part_is_not_the_best(
+    write_result: Callable[..., Path],
+) -> None:
+    results = [
+        read_result(write_result("a", wa=50.0)),
+        read_result(write_result("b", wa=40.0)),
+        read_result(write_result("c", wa=90.0, valid_is_test=True)),
+    ]
+    best = [row[1].best for row in comparison_table(results).rows]
+    assert best == [True, False, False]
+
+
 def test_the_paper_stands_beside_a_result_of_its_protocol(
     write_result: Callable[..., Path],
 ) -> None:
