@@ -10,11 +10,7 @@ from typing import Any, List, Optional
 from fairseq.dataclass import FairseqDataclass
 from omegaconf import II, MISSING
 
-from emotion2vec.errors import ConfigError
 from emotion2vec.model.config import ModelConfig
-from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME
-
-MIN_TRAINING_SAMPLES = MIN_SAMPLES + SAMPLES_PER_FRAME  # two frames: one to mask, one to see
 
 
 def _field(default: Any, text: str) -> Any:
@@ -54,67 +50,6 @@ class PretrainingTaskConfig(FairseqDataclass):
     mask_prob: float = II("model.mask_prob")
     mask_length: int = II("model.mask_length")
     mask_prob_adjust: float = II("model.mask_prob_adjust")
-
-    def validate(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: Lists all problems found.
-        """
-        validate_task(self)
-
-
-def validate_task(cfg: PretrainingTaskConfig) -> None:
-    """Check a task's values; `cfg` may be a DictConfig of the same keys.
-
-    Raises:
-        ConfigError: Lists all problems found.
-    """
-    problems = []
-    if cfg.min_sample_size < MIN_TRAINING_SAMPLES:
-        problems.append(
-            f"task.min_sample_size must be at least {MIN_TRAINING_SAMPLES} samples (two frames), "
-            f"but is {cfg.min_sample_size}"
-        )
-    if cfg.max_sample_size < cfg.min_sample_size:
-        problems.append(
-            f"task.max_sample_size must be at least task.min_sample_size={cfg.min_sample_size}, "
-            f"but is {cfg.max_sample_size}"
-        )
-    if problems:
-        raise ConfigError("task config: " + "; ".join(problems))
-
-
-def validate_precision(common: Any, model: Any) -> None:
-    """Check the settings of precision, which fairseq and the model have one each of.
-
-    Args:
-        common: Node `common` of the run's config.
-        model: Node `model` of the run's config.
-
-    Raises:
-        ConfigError: Lists all problems found.
-    """
-    problems = []
-    if common.amp:
-        problems.append("common.amp has no effect here; use model.bf16_autocast=true instead")
-    if common.memory_efficient_fp16 or common.memory_efficient_bf16:
-        problems.append(
-            "common.memory_efficient_fp16 and memory_efficient_bf16 keep no float32 weights, which the optimizer "
-            "needs; use common.fp16=true or model.bf16_autocast=true instead"
-        )
-    if (common.fp16 or common.bf16) and model.get("bf16_autocast", False):
-        name = "common.fp16" if common.fp16 else "common.bf16"
-        problems.append(
-            f"{name} and model.bf16_autocast exclude each other; add model.bf16_autocast=false"
-        )
-    if common.fp16 and not common.fp16_no_flatten_grads:
-        problems.append(
-            "common.fp16 needs common.fp16_no_flatten_grads=true: flattened parameters cannot be exempt from "
-            "weight decay"
-        )
-    if problems:
-        raise ConfigError("precision: " + "; ".join(problems))
 
 
 @dataclass

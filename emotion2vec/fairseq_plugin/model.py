@@ -45,6 +45,8 @@ class Emotion2VecModel(Emotion2VecPretraining, BaseFairseqModel):  # type: ignor
         if cfg.init_from:
             report = initialise_from(parts, Path(cfg.init_from), teacher_init=cfg.teacher_init)
             logger.info("started from %s\n%s", cfg.init_from, report)
+        elif cfg.teacher_init != "student":
+            logger.info("teacher_init=%s has no effect without init_from", cfg.teacher_init)
         return cls(parts, bf16_autocast=cfg.bf16_autocast)
 
     def forward(self, batch: PretrainBatch) -> PretrainOutput:

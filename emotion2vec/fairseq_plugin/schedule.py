@@ -65,8 +65,10 @@ class CosineSchedule(FairseqLRScheduler):  # type: ignore[misc]
         self.total_updates = count_updates(cfg)
         self.warmup_updates = round(cfg.warmup_ratio * self.total_updates)
         logger.info(
-            "schedule: %d updates, %d of them warm-up", self.total_updates, self.warmup_updates
-        )
+            "schedule: %d updates, %d of them warm-up; an update is %d processes x update_freq %s batches of at most "
+            "%s samples",
+            self.total_updates, self.warmup_updates, cfg.num_devices, list(cfg.update_freq), cfg.max_tokens,
+        )  # fmt: skip
 
     def step_update(self, num_updates: int) -> float:
         """Set and return the rate of the update that follows `num_updates` updates."""

@@ -10,13 +10,10 @@ from fairseq.tasks import FairseqTask, register_task
 from omegaconf import open_dict
 
 from emotion2vec.errors import DivergenceError
-from emotion2vec.fairseq_plugin.config import (
-    PretrainingTaskConfig,
-    validate_precision,
-    validate_task,
-)
-from emotion2vec.fairseq_plugin.criterion import spread
+from emotion2vec.fairseq_plugin.checks import validate_precision, validate_task
+from emotion2vec.fairseq_plugin.config import PretrainingTaskConfig
 from emotion2vec.fairseq_plugin.dataset import PretrainingDataset, load_speech, make_batches
+from emotion2vec.fairseq_plugin.figures import add_up, log_effective_batch, spread
 from emotion2vec.fairseq_plugin.iterator import PlannedEpochIterator
 from emotion2vec.fairseq_plugin.recovery import LAST, recover_last_checkpoint
 from emotion2vec.fairseq_plugin.stopping import StopRequest
@@ -67,14 +64,18 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
 
         Args:
             cfg: Node `model` of the run's config.
-            from_checkpoint: The weights come from a checkpoint of the run, so `init_from` need no longer exist.
+            from_checkpoint: The weights come from a checkpoint of the run, as they do when a run resumes: what
+                `init_from` names need no longer exist.
         """
-        if from_checkpoint:
+        if from_checkpoint or self._resumes():
             with open_dict(cfg):
                 cfg.init_from = None
         model = super().build_model(cfg, from_checkpoint)
         self._monitor = CollapseMonitor(model.config)
         return model
+
+    def _resumes(self) -> bool:
+        return self.cfg.restore_file == LAST and (Path(self.cfg.save_dir) / LAST).exists()
 
     def load_dataset(self, split: str, **_: Any) -> None:
         """Open `<data>/<split>.tsv`.
@@ -166,12 +167,12 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         Raises:
             CollapseError: Says which figure fell below which limit and what to try.
         """
-        type(criterion).reduce_metrics(logging_outputs)
-        devices = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
-        audio_seconds = sum(float(output["audio_seconds"]) for output in logging_outputs)
-        metrics.log_speed("audio_s_per_s", audio_seconds / devices, round=1)
+        total = add_up(logging_outputs)
+        is_parallel = torch.distributed.is_initialized()
+        log_effective_batch(
+            total, num_devices=torch.distributed.get_world_size() if is_parallel else 1
+        )
         if self._monitor is not None and criterion.training:
-            total = {key: sum(float(o[key]) for o in logging_outputs) for key in logging_outputs[0]}
             self._monitor.check(spread(total), update=self._update)
 
     def max_positions(self) -> None:

@@ -54,7 +54,7 @@ def test_loss_that_is_no_number_stops_the_run_in_one_sentence(task: Any, loss: f
 def test_precisions_that_exclude_each_other_are_refused(
     common: dict[str, bool], bf16_autocast: bool, sentence: str
 ) -> None:
-    from emotion2vec.fairseq_plugin.config import validate_precision
+    from emotion2vec.fairseq_plugin.checks import validate_precision
 
     settings = {"fp16": False, "amp": False, "bf16": False, "memory_efficient_fp16": False,
                 "memory_efficient_bf16": False, "fp16_no_flatten_grads": True}  # fmt: skip
