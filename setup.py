@@ -33,6 +33,7 @@ REQUIRED = [
     "soundfile>=0.12",
     "numpy>=2.0",
     "omegaconf>=2.3,<2.4",
+    "pyyaml>=6.0",
     "hydra-core>=1.3,<1.4",
     "tensorboard>=2.14",  # what fairseq writes when common.tensorboard_logdir is set
     "tqdm>=4.60",

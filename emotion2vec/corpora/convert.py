@@ -4,7 +4,6 @@ In: parsed utterances of `prepare.py`. Out: the same with lengths; FLAC files th
 """
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from emotion2vec.audio.parallel import map_files
 from emotion2vec.audio.video import CONTAINER_SUFFIXES
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, CorpusError
+from emotion2vec.files import replacing
 from emotion2vec.structs import SAMPLE_RATE_HZ
 
 logger = logging.getLogger(__name__)
@@ -165,9 +165,5 @@ def _expected_samples(source: Path, utterance: Utterance) -> int | None:
 def _write_flac(target: Path, samples_S: Any) -> None:
     """Write through a temporary file, so that a file under its own name is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with replacing(target, durable=False) as temporary:
         soundfile.write(temporary, samples_S, SAMPLE_RATE_HZ, subtype="PCM_16", format="FLAC")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

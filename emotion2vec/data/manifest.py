@@ -6,7 +6,6 @@ read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` is fairse
 
 import json
 import logging
-import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ManifestError
+from emotion2vec.files import write_lines
 
 logger = logging.getLogger(__name__)
 
@@ -128,13 +128,7 @@ def _replace_file(path: Path, lines: Sequence[str] | None) -> None:
             logger.warning("%s: removed, it lists utterances of an earlier corpus here", path)
             path.unlink()
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_lines(path, lines)
 
 
 def _check_rows(out: Path, rows: Sequence[Utterance]) -> None:

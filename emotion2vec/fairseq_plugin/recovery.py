@@ -5,13 +5,13 @@ a file cut short, or the last but one. In: the run's folder. Out: a `checkpoint_
 """
 
 import logging
-import os
 import shutil
 from pathlib import Path
 
 import torch.distributed as dist
 
 from emotion2vec.errors import CheckpointError
+from emotion2vec.files import replacing
 from emotion2vec.model.checkpoint import read_state
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,8 @@ def _recover(folder: Path) -> None:
         else "is missing"
     )
     logger.warning("%s %s; resuming from %s (update %d)", last, state, newest.name, updates[newest])
-    temporary = last.with_suffix(".pt.recovering")
-    shutil.copyfile(newest, temporary)
-    os.replace(temporary, last)
+    with replacing(last) as temporary:
+        shutil.copyfile(newest, temporary)
 
 
 def _num_updates(path: Path) -> int:

@@ -20,6 +20,7 @@ import emotion2vec
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.errors import FeatureStoreError
 from emotion2vec.features.store import SCHEMA_VERSION, StorePaths, StoreSettings
+from emotion2vec.files import replacing, write_lines
 
 
 @dataclass(frozen=True)
@@ -153,15 +154,13 @@ class FeatureStoreWriter:
                 f"none of {len(self._manifest.utterances)} utterances could be used, e.g. {name}{reason}"
             )
         self._write_rows(kept)
-        _replace_text(self.paths.lengths, [str(self._blocks[index].count) for index in kept])
+        write_lines(self.paths.lengths, [str(self._blocks[index].count) for index in kept])
         utterances = [self._manifest.utterances[index] for index in kept]
         # as in a manifest: a label that is unknown is empty, and a store without any has no such file
         if any(utterance.label is not None for utterance in utterances):
             lines = [f"{utterance.id}\t{utterance.label or ''}" for utterance in utterances]
-            _replace_text(self.paths.emo, lines)
-        _replace_text(
-            self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)]
-        )
+            write_lines(self.paths.emo, lines)
+        write_lines(self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)])
         self._remove_partial()
         self.is_complete = True
 
@@ -190,21 +189,20 @@ class FeatureStoreWriter:
         source = np.memmap(
             self.paths.partial_rows, dtype="<f4", mode="r", shape=(self._num_rows, *self._tail)
         )
-        temporary = self.paths.with_suffix(".partial.npy")
         total = sum(self._blocks[index].count for index in kept)
-        target = np.lib.format.open_memmap(
-            temporary, mode="w+", dtype="<f4", shape=(total, *self._tail)
-        )
-        position = 0
-        for index in kept:
-            block = self._blocks[index]
-            target[position : position + block.count] = source[
-                block.first : block.first + block.count
-            ]
-            position += block.count
-        target.flush()
-        del target
-        os.replace(temporary, self.paths.npy)
+        with replacing(self.paths.npy) as temporary:
+            target = np.lib.format.open_memmap(
+                temporary, mode="w+", dtype="<f4", shape=(total, *self._tail)
+            )
+            position = 0
+            for index in kept:
+                block = self._blocks[index]
+                target[position : position + block.count] = source[
+                    block.first : block.first + block.count
+                ]
+                position += block.count
+            target.flush()
+            del target
 
     def _header(self, kept: Sequence[int]) -> dict[str, Any]:
         """Build `<split>.json`."""
@@ -266,7 +264,7 @@ class FeatureStoreWriter:
                 )
             self.paths.partial_rows.write_bytes(b"")
             header = {"fingerprint": self._fingerprint, **self._settings.as_json()}
-            _replace_text(journal, [json.dumps(header)])
+            write_lines(journal, [json.dumps(header)])
             return
         self._refuse_other(journal, entries[0])
         for entry in entries[1:]:
@@ -276,7 +274,7 @@ class FeatureStoreWriter:
                 self._blocks[index] = _Block(self._num_rows, count)
                 self._num_rows += count
         # a batch that was cut short leaves half a line and rows beyond the last whole one
-        _replace_text(journal, [json.dumps(entry) for entry in entries])
+        write_lines(journal, [json.dumps(entry) for entry in entries])
         with self.paths.partial_rows.open("r+b") as rows:
             rows.truncate(self._num_rows * self._row_bytes())
 
@@ -329,13 +327,3 @@ def _read_journal(path: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:
             break
     return entries
-
-
-def _replace_text(path: Path, lines: Sequence[str]) -> None:
-    """Write the lines through a temporary file."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

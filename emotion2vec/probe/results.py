@@ -7,7 +7,6 @@ the summary line. WA, UA, WF1 in percent; deviations are over seeds, each seed's
 import csv
 import io
 import json
-import os
 import platform
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 
 import emotion2vec
+from emotion2vec.files import replacing, write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.head import ProbeHead, count_parameters
 from emotion2vec.probe.metrics import Scores, scores
@@ -168,13 +168,6 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file through a temporary one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def _folds_json(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "rule": evaluation.folds.rule,
@@ -211,15 +204,14 @@ def _write_embeddings(evaluation: Evaluation, path: Path) -> None:
     runs = evaluation.first_seed()
     position = {name: index for index, name in enumerate(evaluation.chosen.rows.ids)}
     ids = [name for run in runs for name in evaluation.folds.folds[run.fold].test]
-    temporary = path.with_name(f".{path.name}.tmp.npz")
-    np.savez(
-        temporary,
-        x=np.concatenate([run.embeddings_NH for run in runs]),
-        label_index=evaluation.chosen.label_index_N[[position[name] for name in ids]],
-        fold=np.repeat([run.fold for run in runs], [len(run.embeddings_NH) for run in runs]),
-        id=np.array(ids),
-    )
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        np.savez(
+            temporary,
+            x=np.concatenate([run.embeddings_NH for run in runs]),
+            label_index=evaluation.chosen.label_index_N[[position[name] for name in ids]],
+            fold=np.repeat([run.fold for run in runs], [len(run.embeddings_NH) for run in runs]),
+            id=np.array(ids),
+        )
 
 
 def _git_commit() -> str | None:

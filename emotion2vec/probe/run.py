@@ -23,6 +23,7 @@ from emotion2vec.data.manifest import read_card, read_manifest
 from emotion2vec.errors import ConfigError, ProtocolError
 from emotion2vec.features.store import FeatureStore
 from emotion2vec.features.upstreams import resolve_device
+from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.protocol import (
     FoldSet,
@@ -35,7 +36,7 @@ from emotion2vec.probe.protocol import (
     read_fold_file,
     select_utterances,
 )
-from emotion2vec.probe.results import Evaluation, write_result, write_text
+from emotion2vec.probe.results import Evaluation, write_result
 from emotion2vec.probe.trainer import PackedFeatures, RunResult, train_runs
 from emotion2vec.progress import progress
 
@@ -116,6 +117,7 @@ def evaluate(
     logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
                 config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
                 max(report.shared_speakers), report.num_speakers)  # fmt: skip
+    run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
     indexed = index_folds(folds, chosen, config)
     features = _load_features(
         store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config
@@ -130,7 +132,6 @@ def evaluate(
             on_fold(run.fold + 1, len(indexed), runs[-len(config.seeds) :])
     dim, seconds = features.frames_FD.shape[1], time.monotonic() - started
     evaluation = Evaluation(config, store.header, chosen, folds, report, tuple(runs), dim, seconds)
-    run_dir.mkdir(parents=True, exist_ok=True)
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))
     write_result(evaluation, run_dir)

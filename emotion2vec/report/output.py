@@ -1,9 +1,9 @@
 """Writes a finished report or picture, whole or not at all."""
 
-import os
 from pathlib import Path
 
 from emotion2vec.errors import ReportError
+from emotion2vec.files import replacing
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -24,6 +24,5 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise ReportError(
             f"{path}: {path.parent} is not a folder; give --out another place"
         ) from None
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

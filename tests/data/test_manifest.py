@@ -100,7 +100,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(
     def fail(*_: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("emotion2vec.files.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         _write(tmp_path, ROWS[:1])
     monkeypatch.undo()
