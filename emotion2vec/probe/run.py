@@ -117,11 +117,11 @@ def evaluate(
     logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
                 config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
                 max(report.shared_speakers), report.num_speakers)  # fmt: skip
-    run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
     indexed = index_folds(folds, chosen, config)
     features = _load_features(
         store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config
     )
+    run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
     runs: list[RunResult] = []
     total = len(indexed) * len(config.seeds)
     for run in progress(
