@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="FILE",
-        help="log of a pre-training run (common.log_file)",
+        help="log of a pre-training run (train.log in its folder)",
     )
     parser.add_argument(
         "--title", default="emotion2vec report", help="heading (default: %(default)s)"
