@@ -37,12 +37,15 @@ from emotion2vec.probe.protocol import (
     select_utterances,
 )
 from emotion2vec.probe.results import Evaluation, write_result
-from emotion2vec.probe.trainer import PackedFeatures, RunResult, train_runs
+from emotion2vec.probe.trainer import IndexFold, PackedFeatures, RunResult, train_runs
 from emotion2vec.progress import progress
 
 logger = logging.getLogger(__name__)
 
 SCHEMA_NAME = "probe_schema"
+
+# number of the fold from 1, number of folds, its results of all seeds
+OnFold = Callable[[int, int, Sequence[RunResult]], None]
 
 
 def compose_config(
@@ -85,7 +88,7 @@ def evaluate(
     run_dir: Path,
     *,
     config_dir: Path,
-    on_fold: Callable[[int, int, Sequence[RunResult]], None],
+    on_fold: OnFold,
 ) -> Evaluation:
     """Run a protocol and write its result.
 
@@ -93,7 +96,7 @@ def evaluate(
         config: The settings.
         run_dir: Where the result goes.
         config_dir: Folder that `fold_file` is relative to.
-        on_fold: Called with (number of the fold from 1, number of folds, its results of all seeds) when it is done.
+        on_fold: Called when a fold is done.
 
     Raises:
         ConfigError: No features given, or a device that is not there.
@@ -122,20 +125,28 @@ def evaluate(
         store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config
     )
     run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
-    runs: list[RunResult] = []
-    total = len(indexed) * len(config.seeds)
-    for run in progress(
-        train_runs(features, indexed, config), description="probe", total=total, unit="run"
-    ):
-        runs.append(run)
-        if len(runs) % len(config.seeds) == 0:
-            on_fold(run.fold + 1, len(indexed), runs[-len(config.seeds) :])
+    runs = _train_all(features, indexed, config, on_fold)
     dim, seconds = features.frames_FD.shape[1], time.monotonic() - started
-    evaluation = Evaluation(config, store.header, chosen, folds, report, tuple(runs), dim, seconds)
+    evaluation = Evaluation(config, store.header, chosen, folds, report, runs, dim, seconds)
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))
     write_result(evaluation, run_dir)
     return evaluation
+
+
+def _train_all(
+    features: PackedFeatures, folds: Sequence[IndexFold], config: ProbeConfig, on_fold: OnFold
+) -> tuple[RunResult, ...]:
+    """Train every fold with every seed, and report each fold as it is done."""
+    runs: list[RunResult] = []
+    total = len(folds) * len(config.seeds)
+    for run in progress(
+        train_runs(features, folds, config), description="probe", total=total, unit="run"
+    ):
+        runs.append(run)
+        if len(runs) % len(config.seeds) == 0:
+            on_fold(run.fold + 1, len(folds), runs[-len(config.seeds) :])
+    return tuple(runs)
 
 
 def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tuple[Path, FoldSet]:
