@@ -66,10 +66,10 @@ def log_effective_batch(total: dict[str, float], *, num_devices: int) -> None:
         num_devices: Devices that worked on it.
     """
     masked, rows = total["sample_size"], total["num_rows"]
-    metrics.log_scalar("loss", total["loss"] / max(masked, 1), masked, round=4)
-    metrics.log_scalar("loss_frame", total["frame_sum"] / max(masked, 1), masked, round=4)
-    metrics.log_scalar("loss_utterance", total["utterance_sum"] / max(rows, 1), rows, round=5)
+    metrics.log_scalar("loss", total["loss"] / max(masked, 1), masked, round=6)
+    metrics.log_scalar("loss_frame", total["frame_sum"] / max(masked, 1), masked, round=6)
+    metrics.log_scalar("loss_utterance", total["utterance_sum"] / max(rows, 1), rows, round=6)
     for name, value in spread(total).items():
-        metrics.log_scalar(name, value, total[f"{name}_weight"], round=5)
+        metrics.log_scalar(name, value, total[f"{name}_weight"], round=6)
     metrics.log_scalar("rows", rows, weight=0, round=1)
     metrics.log_speed("audio_s_per_s", total["audio_seconds"] / num_devices, round=1)

@@ -40,9 +40,9 @@ def test_one_process_times_four_equals_two_processes_times_two(
     first, second = logged(one), logged(two)
     assert first.keys() == second.keys()
     assert len(first) >= 20
-    for update in first:
+    for update in first:  # both are printed with six decimals, hence the absolute part
         for name in ("loss", "loss_frame", "loss_utterance"):
-            assert first[update][name] == pytest.approx(second[update][name], rel=1e-5, abs=1e-4)
+            assert first[update][name] == pytest.approx(second[update][name], rel=1e-5, abs=2e-6)
     weights, others = final_state(one)["model"], final_state(two)["model"]
     for key, tensor in weights.items():
         torch.testing.assert_close(tensor, others[key], rtol=0, atol=1e-4, msg=key)
