@@ -72,11 +72,14 @@ class StopRequest:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
             return  # a data-loading worker that has just inherited the handler; its parent tells it when to stop
-        if not self._requested:
+        is_first, self._requested = (
+            not self._requested,
+            True,
+        )  # another signal may come while this one is logged
+        if is_first:
             logger.warning(
                 "%s: stopping after this update with a checkpoint", signal.Signals(number).name
             )
-        self._requested = True
         if number in _SIGNALS:
             for other in _SIGNALS:
                 signal.signal(other, signal.SIG_DFL)
