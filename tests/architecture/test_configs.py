@@ -93,9 +93,8 @@ def test_every_key_is_a_field_of_our_dataclasses(compose: Any, name: str, group:
     }
     node = compose(name)[group]
     known = registries[group][node._name]
-    OmegaConf.merge(
-        OmegaConf.structured(known), node
-    )  # raises ConfigKeyError on a key that no field has
+    merged = OmegaConf.merge(OmegaConf.structured(known), node)  # raises on a key that no field has
+    assert merged._name == node._name
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -109,7 +108,8 @@ def test_every_key_is_a_field_of_fairseqs_dataclasses(compose: Any, name: str, g
         "lr_scheduler": LR_SCHEDULER_DATACLASS_REGISTRY,
     }
     node = compose(name)[group]
-    OmegaConf.merge(OmegaConf.structured(registries[group][node._name]), node)
+    merged = OmegaConf.merge(OmegaConf.structured(registries[group][node._name]), node)
+    assert merged._name == node._name
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
@@ -143,7 +143,8 @@ def test_every_key_of_an_ablation_is_a_field_of_the_model(compose: Any, name: st
     from fairseq.models import MODEL_DATACLASS_REGISTRY
 
     node = compose("emotion2vec_base", f"+ablation={name}").model
-    OmegaConf.merge(OmegaConf.structured(MODEL_DATACLASS_REGISTRY[node._name]), node)
+    merged = OmegaConf.merge(OmegaConf.structured(MODEL_DATACLASS_REGISTRY[node._name]), node)
+    assert {key: merged[key] for key in node} == dict(node)
 
 
 def test_the_released_config_is_the_released_launch(compose: Any) -> None:

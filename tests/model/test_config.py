@@ -29,7 +29,7 @@ def test_default_is_the_paper_s_or_the_released_value(name: str, value: Any) -> 
 
 
 def test_default_config_is_valid() -> None:
-    ModelConfig().validate()
+    assert ModelConfig.from_mapping({}) == ModelConfig()
 
 
 def test_every_field_says_what_it_is() -> None:
@@ -80,7 +80,7 @@ def test_impossible_value_is_named_with_what_is_allowed(
     ],
 )
 def test_settings_of_the_ablations_are_valid(overrides: dict[str, Any]) -> None:
-    ModelConfig(**overrides).validate()
+    assert ModelConfig.from_mapping(overrides) == ModelConfig(**overrides)
 
 
 def test_all_problems_are_listed_in_one_message() -> None:

@@ -42,7 +42,10 @@ def test_collapse_after_the_first_updates_stops_with_figure_and_limit(
 
 
 def test_collapse_is_not_checked_during_the_first_updates() -> None:
-    CollapseMonitor(ModelConfig()).check({**HEALTHY, "pred_var": 0.0}, update=5000)
+    monitor = CollapseMonitor(ModelConfig())
+    monitor.check({**HEALTHY, "pred_var": 0.0}, update=5000)
+    with pytest.raises(CollapseError):
+        monitor.check({**HEALTHY, "pred_var": 0.0}, update=5001)
 
 
 def test_degenerate_utterance_target_warns_and_names_the_cure(
