@@ -33,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=positive_integer, metavar="N", help="files at a time (default: all cores)"
     )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a choice that the corpus offers (docs/corpora.md names them); may be given several times",
+    )
     own = parser.add_argument_group("for `folder`")
     own.add_argument(
         "--labels",
@@ -66,8 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out,
         audio_out=arguments.audio_out,
         num_jobs=arguments.jobs,
-        labels=arguments.labels,
-        speaker_pattern=arguments.speaker_pattern,
+        **_options(arguments),
     )
     found = done.found
     labels = ", ".join(f"{label} {number}" for label, number in found.label_counts.items())
@@ -79,6 +85,20 @@ def run(arguments: argparse.Namespace) -> int:
         f"{labels or 'no labels'} -> {done.out}"
     )
     return 0
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, str | Path | None]:
+    """Collect the options of the corpus' parser."""
+    options: dict[str, str | Path | None] = {
+        "labels": arguments.labels,
+        "speaker_pattern": arguments.speaker_pattern,
+    }
+    for text in arguments.option:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            arguments.usage_error(f"--option must be NAME=VALUE, but is {text!r}")
+        options[name] = value
+    return options
 
 
 def positive_integer(text: str) -> int:

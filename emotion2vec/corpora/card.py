@@ -24,6 +24,21 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class CorpusOption:
+    """A choice that a corpus' parser offers, `--option NAME=VALUE` on the command line.
+
+    Attributes:
+        name: Keyword argument of the parser.
+        help: What it chooses, with the default.
+        choices: Values that it may have; empty when it is free text.
+    """
+
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CorpusCard:
     """Facts about a corpus.
 
@@ -33,12 +48,17 @@ class CorpusCard:
         licence: Licence or terms of use, as the authors state them.
         citation: Paper to cite.
         url: Where its authors offer it; empty when it is the user's own.
+        access: How to obtain it, in a sentence.
         language: Language code; empty when it is not one language.
         labels: Labels that may occur; empty when any may.
         layout: What the preparer expects below the root; used in errors.
         paper: Counts that Table 1 of the emotion2vec paper prints.
         release: Counts of the complete release on disk.
         notes: Irregularities that a user should know.
+        options: What its parser lets a user choose.
+        channel: Channel that is taken when files have several: `mean`, or its number from 0.
+        ignored: Patterns (`Path.match`) of audio in a complete release that is not part of the corpus' utterances;
+            other audio below the root is reported.
         synthetic: True when no human spoke; shown in every result.
         extra: Further facts that a user's own card.json holds; kept, not interpreted.
     """
@@ -54,6 +74,10 @@ class CorpusCard:
     paper: Counts = Counts()
     release: Counts = Counts()
     notes: tuple[str, ...] = ()
+    access: str = ""
+    options: tuple[CorpusOption, ...] = ()
+    channel: str = "mean"
+    ignored: tuple[str, ...] = ()
     synthetic: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,4 +85,6 @@ class CorpusCard:
         """Return the card's part of `corpus.json`; `expected` holds the paper's counts."""
         values = asdict(self)
         extra, paper = values.pop("extra"), values.pop("paper")
+        for name in ("options", "ignored", "access"):
+            values.pop(name)  # how to prepare it, not what it is
         return {**extra, **values, "expected": paper}

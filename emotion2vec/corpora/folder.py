@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emotion2vec.corpora.card import CorpusCard
+from emotion2vec.corpora.card import CorpusCard, CorpusOption
 from emotion2vec.corpora.files import ANY_SUFFIXES, audio_files
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.utterance import Utterance
@@ -31,6 +31,10 @@ CARD = CorpusCard(
     labels=(),
     layout="any tree of audio files; the parent folder's name is the label, or give --labels CSV with the "
     f"columns {','.join(_CSV_COLUMNS)} (path is enough)",
+    options=(
+        CorpusOption("labels", "table of the files and what is known of them (--labels)"),
+        CorpusOption("speaker_pattern", "where a path names its speaker (--speaker-pattern)"),
+    ),
 )
 
 
@@ -73,7 +77,7 @@ def _checked(path: Path, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@register_corpus(CARD, options=("labels", "speaker_pattern"), card_for=read_folder_card)
+@register_corpus(CARD, card_for=read_folder_card)
 def iter_utterances(
     root: Path, labels: Path | None = None, speaker_pattern: str | None = None
 ) -> Iterator[Utterance | LeftOut]:

@@ -115,12 +115,18 @@ def _parse(
 
 def _check_options(corpus: Corpus, options: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: value for key, value in options.items() if value is not None}
-    unknown = sorted(set(given) - set(corpus.options))
+    known = {option.name: option for option in corpus.card.options}
+    unknown = sorted(set(given) - set(known))
     if unknown:
-        flags = ", ".join(f"--{key.replace('_', '-')}" for key in unknown)
         raise CorpusError(
-            f"{corpus.card.name} takes no {flags}: its release says these things itself"
+            f"{corpus.card.name} takes no option {', '.join(unknown)}; its options are {sorted(known) or 'none'}"
         )
+    for name, value in given.items():
+        choices = known[name].choices
+        if choices and value not in choices:
+            raise CorpusError(
+                f"{corpus.card.name}: option {name} must be one of {list(choices)}, but is {value!r}"
+            )
     return given
 
 

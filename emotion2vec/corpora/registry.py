@@ -39,13 +39,11 @@ class Corpus:
         card: Its facts.
         iter_utterances: Parser: `iter_utterances(root, **options)` yields utterances whose `num_samples` is 0
             (the generic preparer measures them) and the files that it leaves out.
-        options: Names of the parser's options.
         card_for: Returns the card for a root; differs from `card` only where users bring their own.
     """
 
     card: CorpusCard
     iter_utterances: Parser
-    options: tuple[str, ...]
     card_for: Callable[[Path], CorpusCard]
 
 
@@ -61,20 +59,18 @@ _REGISTRY = _Registry()
 def register_corpus(
     card: CorpusCard,
     *,
-    options: tuple[str, ...] = (),
     card_for: Callable[[Path], CorpusCard] | None = None,
 ) -> Callable[[Parser], Parser]:
     """Register the decorated parser under the card's name.
 
     Args:
-        card: Facts about the corpus.
-        options: Keyword arguments that the parser takes besides the root.
+        card: Facts about the corpus; its `options` are the parser's keyword arguments besides the root.
         card_for: Reads the card of a root, for corpora that users describe themselves.
     """
 
     def register(parser: Parser) -> Parser:
         assert card.name not in _REGISTRY.corpora, f"{card.name} is registered twice"
-        _REGISTRY.corpora[card.name] = Corpus(card, parser, options, card_for or (lambda _: card))
+        _REGISTRY.corpora[card.name] = Corpus(card, parser, card_for or (lambda _: card))
         return parser
 
     return register

@@ -6,6 +6,7 @@ read back as `Manifest` by `dataset.py` and `features/`. `<split>.tsv` is fairse
 
 import json
 import logging
+import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -19,8 +20,11 @@ from emotion2vec.files import write_lines
 logger = logging.getLogger(__name__)
 
 COLUMNS = tuple(field.name for field in fields(Utterance))
+# columns that every `utterances.tsv` has; the others only where the corpus knows them
+FIXED_COLUMNS = COLUMNS[: COLUMNS.index("end_sample") + 1]
 SPLITS = ("train", "valid", "test")
-_INTEGER_COLUMNS = ("num_samples", "start_sample", "end_sample")
+_INTEGER_COLUMNS = ("num_samples", "start_sample", "end_sample", "order", "turn")
+_NUMBER_COLUMNS = ("start_s", "score")
 _CARD_FILE = "corpus.json"
 _TABLE_FILE = "utterances.tsv"
 
@@ -111,8 +115,10 @@ def write_manifest_folder(
         _replace_file(out / f"{name}.tsv", tsv if part else None)
         emo = [f"{row.id}\t{row.label or ''}" for row in part]
         _replace_file(out / f"{name}.emo", emo if has_labels else None)
-    table = ["\t".join(_cell(getattr(row, column)) for column in COLUMNS) for row in rows]
-    _replace_file(out / _TABLE_FILE, ["\t".join(COLUMNS), *table])
+    known = {column for row in rows for column, value in vars(row).items() if value is not None}
+    columns = [column for column in COLUMNS if column in FIXED_COLUMNS or column in known]
+    table = ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
+    _replace_file(out / _TABLE_FILE, ["\t".join(columns), *table])
     text = json.dumps({"synthetic": False, **card}, indent=2, ensure_ascii=False)
     _replace_file(out / _CARD_FILE, [text])
 
@@ -279,7 +285,20 @@ def _parse_details(where: str, header: Sequence[str], line: str) -> Utterance:
     for name in _INTEGER_COLUMNS:
         if name == "num_samples" or values.get(name) is not None:
             values[name] = _parse_count(where, name, values.get(name) or "")
+    for name in _NUMBER_COLUMNS:
+        if values.get(name) is not None:
+            values[name] = _parse_number(where, name, values[name])
     return Utterance(**values)
+
+
+def _parse_number(where: str, name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ManifestError(f"{where}: {name} must be a finite number, but is {text!r}")
+    return number
 
 
 def _join(

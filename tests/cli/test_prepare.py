@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emotion2vec.cli.main import main
-from tests.corpora.trees import BUILDERS
+from tests.corpora.releases import BUILDERS
 
 
 def test_the_list_shows_every_corpus_with_licence_and_counts(capsys) -> None:
@@ -55,6 +55,7 @@ def test_an_unknown_corpus_is_one_error_line(tmp_path: Path, capsys) -> None:
         ([], "the following arguments are required: NAME, --root, --out"),
         (["urdu", "--root", "x"], "the following arguments are required: --out"),
         (["urdu", "--root", "x", "--out", "y", "--jobs", "0"], "must be a whole number >= 1"),
+        (["urdu", "--root", "x", "--out", "y", "--option", "a"], "must be NAME=VALUE, but is 'a'"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments: list[str], message: str, capsys) -> None:

@@ -11,14 +11,14 @@ from emotion2vec.corpora.registry import LeftOut, all_corpora, corpora_table, ge
 from emotion2vec.data.manifest import Manifest, read_manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import CorpusError
-from tests.corpora.trees import BUILDERS
+from tests.corpora.releases import BUILDERS
 
 NAMES = sorted(all_corpora())
 
 
 def _prepare(name: str, folder: Path) -> tuple[int, Manifest]:
     expected = BUILDERS[name](folder / "root")
-    prepare_corpus(name, folder / "root", folder / "out", num_jobs=1)
+    prepare_corpus(name, folder / "root", folder / "out", audio_out=folder / "audio", num_jobs=1)
     return expected, read_manifest(folder / "out" / "all.tsv")
 
 
@@ -31,14 +31,14 @@ def test_every_utterance_is_found(name: str, tmp_path: Path) -> None:
     expected, manifest = _prepare(name, tmp_path)
     assert len(manifest.utterances) == expected
     assert all((manifest.root / row.path).is_file() for row in manifest.utterances)
-    assert all(row.num_samples == 1600 for row in manifest.utterances)
+    assert all(400 <= row.num_samples <= 16000 for row in manifest.utterances)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_are_those_of_the_card_and_each_occurs(name: str, tmp_path: Path) -> None:
     _, manifest = _prepare(name, tmp_path)
     card = json.loads((tmp_path / "out" / "corpus.json").read_text())
-    assert {row.label for row in manifest.utterances} == set(card["labels"])
+    assert {row.label for row in manifest.utterances} - {None} == set(card["labels"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,7 +56,9 @@ def test_preparing_twice_gives_the_same_files(name: str, tmp_path: Path) -> None
     BUILDERS[name](tmp_path / "root")
     contents = []
     for out in ("out1", "out2"):
-        prepare_corpus(name, tmp_path / "root", tmp_path / out, num_jobs=2)
+        prepare_corpus(
+            name, tmp_path / "root", tmp_path / out, audio_out=tmp_path / "audio", num_jobs=2
+        )
         contents.append({path.name: path.read_text() for path in (tmp_path / out).iterdir()})
     assert contents[0] == contents[1]
 
@@ -66,9 +68,10 @@ def test_the_parser_yields_relative_paths_without_lengths(name: str, tmp_path: P
     BUILDERS[name](tmp_path)
     for item in get_corpus(name).iter_utterances(tmp_path):
         assert isinstance(item, Utterance | LeftOut)
-        assert (tmp_path / item.path).is_file()
         assert not Path(item.path).is_absolute()
-        assert isinstance(item, LeftOut) or item.num_samples == 0
+        if isinstance(item, Utterance):
+            assert (tmp_path / item.path).is_file()
+            assert item.num_samples == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -106,7 +109,7 @@ def test_an_unknown_corpus_lists_those_that_exist(tmp_path: Path) -> None:
 
 
 def test_a_corpus_refuses_options_that_it_does_not_take(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="urdu takes no --speaker-pattern"):
+    with pytest.raises(CorpusError, match="urdu takes no option speaker_pattern"):
         prepare_corpus("urdu", tmp_path, tmp_path / "out", speaker_pattern="x")
 
 

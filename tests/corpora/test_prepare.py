@@ -15,7 +15,7 @@ from emotion2vec.corpora.prepare import prepare_corpus
 from emotion2vec.data.manifest import read_card, read_manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, CorpusError
-from tests.corpora.trees import BUILDERS
+from tests.corpora.releases import BUILDERS
 from tests.helpers.wav import write_wav
 
 

@@ -10,7 +10,7 @@ from emotion2vec.corpora.prepare import prepare_corpus
 from emotion2vec.corpora.registry import LeftOut, get_corpus
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import CorpusError
-from tests.corpora.trees import BUILDERS
+from tests.corpora.releases import BUILDERS
 from tests.helpers.wav import write_wav
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotion2vec.data.manifest import (
-    COLUMNS,
+    FIXED_COLUMNS,
     read_card,
     read_manifest,
     write_manifest_folder,
@@ -47,7 +47,7 @@ def test_the_files_have_the_formats_of_fairseq_and_of_the_authors(tmp_path: Path
     assert (folder / "all.tsv").read_text() == f"{tmp_path}\nx/a.wav\t16000\nx/b c.wav\t8000\n"
     assert (folder / "all.emo").read_text() == "a\tsad\nb\thappy\n"
     lines = (folder / "utterances.tsv").read_text().splitlines()
-    assert lines[0].split("\t") == list(COLUMNS)
+    assert lines[0].split("\t") == list(FIXED_COLUMNS)
     assert lines[1].split("\t") == [
         "a",
         "x/a.wav",
@@ -188,6 +188,28 @@ def test_a_table_that_disagrees_gives_file_and_line(
     assert old in table.read_text()
     table.write_text(table.read_text().replace(old, new, 1))
     with pytest.raises(ManifestError, match=message):
+        read_manifest(folder / "all.tsv")
+
+
+def test_what_a_corpus_knows_beyond_the_fixed_columns_gets_columns_of_its_own(
+    tmp_path: Path,
+) -> None:
+    row = replace(
+        ROWS[0], dialogue="d1", order=3, turn=0, start_s=1.25, score=-0.5, text="well, no"
+    )
+    folder = _write(tmp_path, [row, ROWS[1]])
+    header = (folder / "utterances.tsv").read_text().splitlines()[0].split("\t")
+    own = ["dialogue", "order", "turn", "start_s", "score", "text"]
+    assert header == [*FIXED_COLUMNS, *own]
+    assert read_manifest(folder / "all.tsv").utterances == (row, ROWS[1])
+
+
+@pytest.mark.parametrize("value", ["many", "nan", "inf"])
+def test_a_number_that_is_none_gives_file_and_line(tmp_path: Path, value: str) -> None:
+    folder = _write(tmp_path, [replace(ROWS[0], score=1.5)])
+    table = folder / "utterances.tsv"
+    table.write_text(table.read_text().replace("1.5", value))
+    with pytest.raises(ManifestError, match=r"utterances\.tsv:2: score must be a finite number"):
         read_manifest(folder / "all.tsv")
 
 
