@@ -118,6 +118,46 @@ def leave_one_group_out(
     return _rotate(ids, parts, valid_fraction=valid_fraction, seed=seed)
 
 
+def leave_one_speaker_out(
+    ids: Sequence[str], speakers: Sequence[str | None], sessions: Sequence[str | None]
+) -> tuple[Fold, ...]:
+    """Test on one speaker at a time, and validate on who spoke with them in the same session.
+
+    IEMOCAP has two speakers in each of five sessions: 8 train, 1 validates, 1 is tested (Table 2). With the partner
+    out of training too, no dialogue is in training and test.
+
+    Args:
+        ids: Unique ids.
+        speakers: Speaker of each id.
+        sessions: Recording session of each id.
+
+    Returns:
+        One fold for each speaker, in the order of their names.
+
+    Raises:
+        ProtocolError: Duplicate ids, an unknown speaker or session, fewer than two sessions, or a session of one
+            speaker alone.
+    """
+    members, by_session = _members(ids, speakers), _members(ids, sessions)
+    if len(by_session) < 2:
+        raise ProtocolError(
+            f"leaving out a speaker's session needs at least two, but there is {sorted(by_session)}"
+        )
+    session_of = dict(zip(ids, sessions, strict=True))
+    folds = []
+    for speaker in sorted(members):
+        test = set(members[speaker])
+        held_out = {
+            name for part in {session_of[i] for i in test} for name in by_session[str(part)]
+        }
+        if held_out == test:
+            raise ProtocolError(
+                f"speaker {speaker} is alone in session {session_of[members[speaker][0]]}: nobody can validate"
+            )
+        folds.append(_fold(ids, set(ids) - held_out, held_out - test, test))
+    return tuple(folds)
+
+
 def official(
     ids: Sequence[str], splits: Sequence[str | None], *, valid_fraction: float = 0.1, seed: int = 0
 ) -> tuple[Fold, ...]:

@@ -9,7 +9,13 @@ from typing import Any, Dict, List, Optional
 
 from emotion2vec.errors import ConfigError
 
-FOLD_RULES = ("random_kfold", "group_kfold", "leave_one_group_out", "official")
+FOLD_RULES = (
+    "random_kfold",
+    "group_kfold",
+    "leave_one_group_out",
+    "leave_one_speaker_out",
+    "official",
+)
 GROUPS = ("speaker", "session")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")

@@ -1,29 +1,23 @@
 """Evaluation protocol: which utterances, which labels, which folds, and proof that the folds are sound.
 
 In: `FeatureStore` or `Manifest` rows and `ProbeConfig`. Out: `EvaluationSet` and `FoldSet` for `run.py`. Folds come
-from a file of `config/probe/folds/`, or from a rule of `data/splits.py`. Paper: Section 4.3, captions of Tables 2-5.
+from a file (`fold_file.py`), or from a rule of `data/splits.py`. Paper: Section 4.3, captions of Tables 2-5.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from emotion2vec.data import splits as split_rules
-from emotion2vec.data.splits import Fold
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.fold_file import PARTS, FoldSet
 from emotion2vec.probe.trainer import IndexFold
 
 logger = logging.getLogger(__name__)
-
-FOLD_SCHEMA_VERSION = 1
-_PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -56,25 +50,6 @@ class EvaluationSet:
     positions: np.ndarray
     label_names: tuple[str, ...]
     label_index_N: np.ndarray
-
-
-@dataclass(frozen=True)
-class FoldSet:
-    """Folds and how they were made.
-
-    Attributes:
-        folds: Ids of each fold.
-        rule: Rule of `data/splits.py`.
-        seed: Seed of the rule.
-        group_by: What the rule keeps apart; None for a rule without groups.
-        source: `rule`, or the name of the fold file.
-    """
-
-    folds: tuple[Fold, ...]
-    rule: str
-    seed: int
-    group_by: str | None
-    source: str
 
 
 @dataclass(frozen=True)
@@ -134,13 +109,14 @@ def make_folds(rows: Rows, config: ProbeConfig) -> FoldSet:
     Raises:
         ProtocolError: Too few utterances or groups, or unknown speakers, sessions or splits.
     """
-    groups = rows.speakers if config.group_by == "speaker" else rows.sessions
+    group_by = "speaker" if config.rule == "leave_one_speaker_out" else config.group_by
+    groups = rows.speakers if group_by == "speaker" else rows.sessions
     fraction, seed = config.valid_fraction, config.fold_seed
-    grouped = config.rule in ("group_kfold", "leave_one_group_out")
+    grouped = config.rule in ("group_kfold", "leave_one_group_out", "leave_one_speaker_out")
     if grouped and not all(groups):
         missing = [name for name, group in zip(rows.ids, groups, strict=True) if not group]
         raise ProtocolError(
-            f"{config.protocol} keeps {config.group_by}s apart, but the {config.group_by} of {len(missing)} of "
+            f"{config.protocol} keeps {group_by}s apart, but the {group_by} of {len(missing)} of "
             f"{len(rows.ids)} utterances is unknown, e.g. {missing[:3]}; add it to utterances.tsv and extract again, "
             "or use a random protocol"
         )
@@ -156,11 +132,13 @@ def make_folds(rows: Rows, config: ProbeConfig) -> FoldSet:
         folds = split_rules.leave_one_group_out(
             rows.ids, groups, valid_fraction=fraction, seed=seed
         )
+    elif config.rule == "leave_one_speaker_out":
+        folds = split_rules.leave_one_speaker_out(rows.ids, rows.speakers, rows.sessions)
     else:
         folds = split_rules.official(
             rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=seed
         )
-    return FoldSet(folds, config.rule, seed, config.group_by if grouped else None, "rule")
+    return FoldSet(folds, config.rule, seed, group_by if grouped else None, "rule")
 
 
 def check_folds(folds: FoldSet, rows: Rows) -> FoldReport:
@@ -209,7 +187,8 @@ def index_folds(
     result = []
     for number, fold in enumerate(folds.folds, 1):
         train, valid, test = (
-            np.array([position[i] for i in getattr(fold, part)], dtype=np.int64) for part in _PARTS
+            np.array(sorted(position[i] for i in getattr(fold, part)), dtype=np.int64)
+            for part in PARTS
         )
         if config.valid_is_test:
             train, valid = np.concatenate([train, valid]), test
@@ -222,78 +201,6 @@ def index_folds(
             )
         result.append(IndexFold(train, valid, test))
     return tuple(result)
-
-
-def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> str:
-    """Return the contents of a fold file: how the folds were made, and one line for each part of each fold."""
-    head: dict[str, Any] = {
-        "schema_version": FOLD_SCHEMA_VERSION,
-        "protocol": config.protocol,
-        "corpus": corpus,
-        "rule": folds.rule,
-        "seed": folds.seed,
-        "group_by": folds.group_by,
-        "valid_fraction": config.valid_fraction,
-    }
-    lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
-    parts = [
-        ",\n   ".join(
-            f'"{part}": {json.dumps(ids, ensure_ascii=False)}' for part, ids in asdict(fold).items()
-        )
-        for fold in folds.folds
-    ]
-    body = ",\n".join(f"  {{{part}}}" for part in parts)
-    return "\n".join(["{", *lines, ' "folds": [', body, " ]", "}"]) + "\n"
-
-
-def read_fold_file(path: Path) -> FoldSet:
-    """Read a fold file.
-
-    Raises:
-        ProtocolError: Missing, not JSON, or not a fold file.
-    """
-    if not path.is_file():
-        raise ProtocolError(
-            f"no fold file {str(path)!r}; write it with train_probe.py --write-folds, or set fold_file=null"
-        )
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        folds = tuple(
-            Fold(*(tuple(map(str, fold[part])) for part in _PARTS)) for fold in data["folds"]
-        )
-        if data["schema_version"] != FOLD_SCHEMA_VERSION:
-            raise ProtocolError(
-                f"{path}: schema_version is {data['schema_version']}, expected {FOLD_SCHEMA_VERSION}"
-            )
-        return FoldSet(folds, data["rule"], data["seed"], data.get("group_by"), path.name)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProtocolError(
-            f"{path}: not a fold file ({type(error).__name__}: {error}); write it again"
-        ) from error
-
-
-def check_fold_file(folds: FoldSet, config: ProbeConfig) -> None:
-    """Refuse a fold file that was not made as the config says: an override such as `num_folds=5` would do nothing.
-
-    Raises:
-        ProtocolError: Rule, seed, group or number of folds differ.
-    """
-    asked: dict[str, Any] = {"rule": config.rule, "fold_seed": config.fold_seed}
-    found: dict[str, Any] = {"rule": folds.rule, "fold_seed": folds.seed}
-    if folds.group_by:
-        asked["group_by"], found["group_by"] = config.group_by, folds.group_by
-    if folds.rule in ("random_kfold", "group_kfold"):
-        asked["num_folds"], found["num_folds"] = config.num_folds, len(folds.folds)
-    different = [
-        f"{name}={asked[name]} (the file: {found[name]})"
-        for name in asked
-        if asked[name] != found[name]
-    ]
-    if different:
-        raise ProtocolError(
-            f"{folds.source} was made in another way than {', '.join(different)}; use fold_file=null to make folds by "
-            "rule, or write the file again with --write-folds"
-        )
 
 
 def _check_ids(folds: FoldSet, rows: Rows) -> None:
@@ -318,7 +225,7 @@ def _check_ids(folds: FoldSet, rows: Rows) -> None:
             raise ProtocolError(
                 f"{where}: {len(repeated)} ids are in two parts, e.g. {repeated[:3]}"
             )
-        empty = [part for part in _PARTS if not getattr(fold, part)]
+        empty = [part for part in PARTS if not getattr(fold, part)]
         if empty:
             raise ProtocolError(
                 f"{where}: the {' and '.join(empty)} part is empty; use fewer folds"

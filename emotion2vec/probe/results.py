@@ -22,9 +22,10 @@ import torch
 import emotion2vec
 from emotion2vec.files import replacing, write_text
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.fold_file import FoldSet
 from emotion2vec.probe.head import ProbeHead, count_parameters
 from emotion2vec.probe.metrics import Scores, scores
-from emotion2vec.probe.protocol import EvaluationSet, FoldReport, FoldSet
+from emotion2vec.probe.protocol import EvaluationSet, FoldReport
 from emotion2vec.probe.trainer import RunResult
 
 SCHEMA_VERSION = 1

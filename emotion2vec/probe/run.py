@@ -25,15 +25,12 @@ from emotion2vec.features.store import FeatureStore
 from emotion2vec.features.upstreams import resolve_device
 from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.fold_file import FoldSet, check_fold_file, fold_file_text, read_fold_file
 from emotion2vec.probe.protocol import (
-    FoldSet,
     Rows,
-    check_fold_file,
     check_folds,
-    fold_file_text,
     index_folds,
     make_folds,
-    read_fold_file,
     select_utterances,
 )
 from emotion2vec.probe.results import Evaluation, write_result

@@ -87,6 +87,22 @@ def test_leave_one_session_out_with_a_fraction_takes_validation_from_the_trainin
     assert {name for name in folds[2].test} == set(ids[2::5])
 
 
+def test_leaving_out_a_speaker_keeps_the_whole_session_out_of_training() -> None:
+    sessions = [f"session{index % 5}" for index in range(100)]
+    speakers = [f"{session}{'FM'[index % 2]}" for index, session in enumerate(sessions)]
+    ids = [f"{index:03d}" for index in range(100)]
+    folds = splits.leave_one_speaker_out(ids, speakers, sessions)
+    place = {name: (a, b) for name, a, b in zip(ids, sessions, speakers, strict=True)}
+    assert [{place[name][1] for name in fold.test} for fold in folds] == [
+        {speaker} for speaker in sorted(set(speakers))
+    ]
+    for fold in folds:
+        ((session, _),) = {place[name] for name in fold.test}
+        assert {place[name][0] for name in fold.valid} == {session}
+        assert session not in {place[name][0] for name in fold.train}
+        assert len(fold.train) == 80
+
+
 def test_the_official_split_is_used_as_it_is() -> None:
     (fold,) = splits.official(["a", "b", "c"], ["test", "train", "valid"])
     assert fold == splits.Fold(train=("b",), valid=("c",), test=("a",))
@@ -139,6 +155,14 @@ def test_two_utterances_are_the_fewest_that_can_be_drawn_from() -> None:
         (
             lambda: splits.leave_one_group_out(["a", "b"], ["s1", "s2"]),
             "2 parts are too few",
+        ),
+        (
+            lambda: splits.leave_one_speaker_out(["a", "b"], ["x", "y"], ["s", "s"]),
+            r"needs at least two, but there is \['s'\]",
+        ),
+        (
+            lambda: splits.leave_one_speaker_out(["a", "b"], ["x", "y"], ["s", "t"]),
+            "speaker x is alone in session s: nobody can validate",
         ),
         (
             lambda: splits.official(["a", "b"], ["train", "dev"]),

@@ -6,7 +6,7 @@ import pytest
 
 from emotion2vec.errors import ConfigError
 from emotion2vec.probe.config import ProbeConfig
-from emotion2vec.probe.protocol import read_fold_file
+from emotion2vec.probe.fold_file import read_fold_file
 from emotion2vec.probe.run import compose_config
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "config" / "probe"

@@ -8,14 +8,12 @@ import pytest
 
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.fold_file import FoldSet, fold_file_text, read_fold_file
 from emotion2vec.probe.protocol import (
-    FoldSet,
     Rows,
     check_folds,
-    fold_file_text,
     index_folds,
     make_folds,
-    read_fold_file,
     select_utterances,
 )
 from tests.helpers.shared_data import require_shared
@@ -211,6 +209,32 @@ def test_a_fold_file_gives_its_folds_back(tmp_path: Path) -> None:
     path.write_text(fold_file_text(folds, config(), "toy"))
     assert read_fold_file(path) == replace(folds, source="toy.json")
     assert json.loads(path.read_text())["corpus"] == "toy"
+
+
+def test_a_long_fold_file_leaves_the_training_lists_to_the_reader(tmp_path: Path) -> None:
+    ids = [f"utterance_number_{index:05d}" for index in range(3000)]
+    unknown: list[None] = [None] * len(ids)
+    rows = Rows(ids, unknown, unknown, unknown, unknown)
+    folds = make_folds(rows, config(rule="random_kfold", num_folds=10))
+    path = tmp_path / "long.json"
+    path.write_text(fold_file_text(folds, config(), "toy"))
+    assert path.stat().st_size < 200_000
+    assert json.loads(path.read_text())["folds"][0]["train"] == "rest"
+    assert read_fold_file(path) == replace(folds, source="long.json")
+
+
+def test_leaving_out_a_speaker_validates_on_the_partner_of_the_session() -> None:
+    ids = [f"{index:02d}" for index in range(12)]
+    sessions = [f"s{index // 4}" for index in range(12)]
+    speakers = [f"s{index // 4}{'FM'[index % 2]}" for index in range(12)]
+    unknown: list[None] = [None] * 12
+    folds = make_folds(
+        Rows(ids, unknown, speakers, sessions, unknown), config(rule="leave_one_speaker_out")
+    )
+    assert len(folds.folds) == 6
+    assert (folds.folds[3].valid, folds.folds[3].test) == (("04", "06"), ("05", "07"))
+    assert folds.folds[3].train == tuple(ids[:4] + ids[8:])
+    assert folds.group_by == "speaker"
 
 
 @pytest.mark.parametrize(
