@@ -60,6 +60,8 @@ class CorpusCard:
         ignored: Patterns (`Path.match`) of audio in a complete release that is not part of the corpus' utterances;
             other audio below the root is reported.
         synthetic: True when no human spoke; shown in every result.
+        option_labels: Labels that occur only when an option asks for them; `corpus.json` lists those that do.
+        splits_share_speakers: True when the corpus' own splits have speakers in common.
         extra: Further facts that a user's own card.json holds; kept, not interpreted.
     """
 
@@ -79,12 +81,14 @@ class CorpusCard:
     channel: str = "mean"
     ignored: tuple[str, ...] = ()
     synthetic: bool = False
+    option_labels: tuple[str, ...] = ()
+    splits_share_speakers: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the card's part of `corpus.json`; `expected` holds the paper's counts."""
         values = asdict(self)
         extra, paper = values.pop("extra"), values.pop("paper")
-        for name in ("options", "ignored", "access"):
+        for name in ("options", "ignored", "access", "option_labels"):
             values.pop(name)  # how to prepare it, not what it is
         return {**extra, **values, "expected": paper}

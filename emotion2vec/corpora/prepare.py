@@ -173,7 +173,8 @@ def _contents(
 ) -> dict[str, Any]:
     """Build `corpus.json`."""
     known = card.to_json()
-    known["labels"] = list(card.labels or found.label_counts)
+    optional = [label for label in found.label_counts if label in card.option_labels]
+    known["labels"] = [*card.labels, *optional] or list(found.label_counts)
     return {
         **known,
         "found": asdict(found),
