@@ -1,7 +1,8 @@
 """URDU (Latif et al., 2018): `Angry/ Happy/ Neutral/ Sad/` with `S<M|F><n>_F<n>_<A|H|N|S><nn>.wav`.
 
 In: root of the release. Out: utterances for `prepare.py`. Paper: Table 1 and Table 4.
-The letter before the number and the folder both name the emotion; `SM1` is speaker 1, male.
+The letter before the number and the folder both name the emotion; `SM1` is speaker 1, male. Nobody reads: these are
+clips of talk shows, so there is no sentence and no take.
 """
 
 import re
@@ -14,8 +15,9 @@ from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
 
+_GENDERS = {"F": "female", "M": "male"}
 _FOLDERS = {"Angry": "A", "Happy": "H", "Neutral": "N", "Sad": "S"}
-_NAME = re.compile(r"(?P<speaker>S[MF]\d+)_F\d+_(?P<emotion>[AHNS])\d+")
+_NAME = re.compile(r"(?P<speaker>S(?P<gender>[MF])\d+)_F\d+_(?P<emotion>[AHNS])\d+")
 
 CARD = CorpusCard(
     name="urdu",
@@ -26,6 +28,7 @@ CARD = CorpusCard(
     url="https://github.com/siddiquelatif/URDU-Dataset",
     language="ur",
     labels=label_set("urdu"),
+    access="Free download from GitHub.",
     layout="Angry/ Happy/ Neutral/ Sad/ with files such as Angry/SM1_F10_A010.wav",
     paper=Counts(utterances=400, speakers=38, hours=0.3),
     release=Counts(utterances=400, speakers=29, hours=0.28),
@@ -54,4 +57,12 @@ def _parse(path: str, folder_letter: str) -> Utterance | LeftOut:
     if match["emotion"] != folder_letter:
         return LeftOut(path, "folder and file name disagree about the emotion")
     label = decode_label("urdu", match["emotion"], source=path)
-    return Utterance(stem, path, 0, label=label, speaker=match["speaker"], language=CARD.language)
+    return Utterance(
+        stem,
+        path,
+        0,
+        label=label,
+        speaker=match["speaker"],
+        gender=_GENDERS[match["gender"]],
+        language=CARD.language,
+    )
