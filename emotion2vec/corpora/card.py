@@ -31,11 +31,13 @@ class CorpusOption:
         name: Keyword argument of the parser.
         help: What it chooses, with the default.
         choices: Values that it may have; empty when it is free text.
+        release: Value -> counts of the complete release with it, where they differ from the card's.
     """
 
     name: str
     help: str
     choices: tuple[str, ...] = ()
+    release: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

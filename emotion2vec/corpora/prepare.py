@@ -71,7 +71,7 @@ def prepare_corpus(
     given = _check_options(corpus, options)
     require_root(root)
     root = root.resolve()
-    card = corpus.card_for(root)
+    card = _with_counts(corpus.card_for(root), given)
     utterances, left_out = _parse(corpus, root, given)
     jobs = num_jobs or default_jobs()
     audio_root, measured = measure_or_convert(root, utterances, audio_out, jobs)
@@ -128,6 +128,15 @@ def _check_options(corpus: Corpus, options: Mapping[str, Any]) -> dict[str, Any]
                 f"{corpus.card.name}: option {name} must be one of {list(choices)}, but is {value!r}"
             )
     return given
+
+
+def _with_counts(card: CorpusCard, options: Mapping[str, Any]) -> CorpusCard:
+    """Expect as many utterances as the release has with these options."""
+    for option in card.options:
+        counts = option.release.get(str(options.get(option.name)))
+        if counts is not None:
+            card = replace(card, release=counts)
+    return card
 
 
 def _warn_left_out(name: str, left_out: Iterable[LeftOut]) -> None:
