@@ -70,7 +70,7 @@ setup(
     # common.user_dir=$(python -c 'import emotion2vec; print(emotion2vec.__path__[0])')
     packages=find_packages(include=["emotion2vec", "emotion2vec.*"]),
     package_data={
-        "": ["*.json", "*.yaml", "*.html", "*.css", "*.js", "*.csv", "*.tsv", "py.typed"]
+        "": ["*.json", "*.yaml", "*.html", "*.css", "*.js", "*.csv", "*.tsv", "*.gz", "py.typed"]
     },
     install_requires=REQUIRED,
     extras_require=EXTRAS,
