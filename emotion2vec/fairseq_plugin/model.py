@@ -9,10 +9,11 @@ from fairseq.models import BaseFairseqModel, register_model
 from omegaconf import OmegaConf
 
 from emotion2vec.fairseq_plugin.config import PretrainingModelConfig
-from emotion2vec.model.checkpoint import OUR_MODEL_NAME, initialise_from
+from emotion2vec.model.checkpoint import OUR_MODEL_NAME
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining, PretrainOutput
 from emotion2vec.model.factory import build_pretraining_model
+from emotion2vec.model.initialise import initialise_from
 from emotion2vec.structs import PretrainBatch
 
 logger = logging.getLogger(__name__)

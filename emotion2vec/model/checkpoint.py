@@ -1,14 +1,14 @@
-"""Reads checkpoints without ever executing what is in them, and starts a run from one.
+"""Reads checkpoints without ever executing what is in them.
 
-In: a file written by `fairseq-hydra-train` with this plugin. Out: `LoadedEncoder` for feature extraction, or weights
-copied into a new `Emotion2VecPretraining` with a report of what was loaded, created and ignored.
+In: a file written by `fairseq-hydra-train` with this plugin. Out: `LoadedEncoder` for feature extraction, or
+`LoadedCheckpoint` with all weights, for `initialise.py` and for export.
 """
 
 import hashlib
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,29 @@ import torch
 from torch import Tensor
 
 from emotion2vec.errors import CheckpointError, ConfigError
-from emotion2vec.model.config import TEACHER_INITS, ModelConfig
-from emotion2vec.model.emotion2vec import Emotion2VecPretraining
+from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.encoder import SpeechEncoder
 from emotion2vec.model.factory import build_encoder
 
 OUR_MODEL_NAME = "emotion2vec"
-# Not needed to start a run: a model with other tokens or another decoder gets fresh ones.
-_REPLACEABLE = ("student.context.tokens.", "teacher.context.tokens.", "decoder.")
+
+
+@dataclass(frozen=True)
+class LoadedCheckpoint:
+    """Everything of a checkpoint that is not the state of an optimizer.
+
+    Attributes:
+        config: Architecture and objective of the model.
+        tensors: Our names (`student.`, `decoder.`, `teacher.context.`) -> tensors on the CPU; a checkpoint may lack
+            decoder and teacher.
+        sha256: Digest of the file.
+        kind: Format of the file, in words.
+    """
+
+    config: ModelConfig
+    tensors: Mapping[str, Tensor]
+    sha256: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -42,29 +57,6 @@ class LoadedEncoder:
     encoder: SpeechEncoder
     sha256: str
     kind: str
-
-
-@dataclass(frozen=True)
-class InitReport:
-    """What starting from a checkpoint did; each a tuple of tensor names."""
-
-    loaded: tuple[str, ...]
-    created: tuple[str, ...]
-    ignored: tuple[str, ...]
-
-    def __str__(self) -> str:
-        """Return a short table for the log."""
-        rows = [("loaded", self.loaded), ("created", self.created), ("ignored", self.ignored)]
-        return "\n".join(
-            f"  {title:<8}{len(names):>5} tensors{_shown(names, 4) if title != 'loaded' else ''}"
-            for title, names in rows
-        )
-
-
-def _shown(names: tuple[str, ...], limit: int) -> str:
-    if not names:
-        return ""
-    return ": " + ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -123,26 +115,42 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def read_checkpoint(path: Path) -> LoadedCheckpoint:
+    """Read a checkpoint of any known format.
+
+    Raises:
+        CheckpointError: The file cannot be read, or holds another model.
+    """
+    state = read_state(path)
+    config = _read_config(path, state)
+    return LoadedCheckpoint(
+        config, state["model"], file_sha256(path), "emotion2vec fairseq checkpoint"
+    )
+
+
 def load_encoder(path: Path) -> LoadedEncoder:
-    """Read the student of one of our fairseq checkpoints.
+    """Read the student of a checkpoint.
 
     Raises:
         CheckpointError: The file cannot be read, or its tensors do not fit the architecture it names.
     """
-    state = read_state(path)
-    config = _read_config(path, state)
-    encoder = build_encoder(config)
+    checkpoint = read_checkpoint(path)
+    encoder = build_encoder(checkpoint.config)
     prefix = "student."
-    tensors = {k.removeprefix(prefix): v for k, v in state["model"].items() if k.startswith(prefix)}
-    problems = _mismatches(encoder.state_dict(), tensors)
+    tensors = {
+        key.removeprefix(prefix): tensor
+        for key, tensor in checkpoint.tensors.items()
+        if key.startswith(prefix)
+    }
+    problems = mismatches(encoder.state_dict(), tensors)
     problems += [
         f"{key} is unexpected" for key in sorted(tensors.keys() - encoder.state_dict().keys())
     ]
     if problems:
-        raise CheckpointError(f"{path}: {_list_problems(problems)}")
+        raise CheckpointError(f"{path}: {list_problems(problems)}")
     encoder.load_state_dict(tensors)
     return LoadedEncoder(
-        config, encoder.float().eval(), file_sha256(path), "emotion2vec fairseq checkpoint"
+        checkpoint.config, encoder.float().eval(), checkpoint.sha256, checkpoint.kind
     )
 
 
@@ -159,7 +167,8 @@ def _read_config(path: Path, state: Mapping[str, Any]) -> ModelConfig:
         raise CheckpointError(f"{path}: {error}") from None
 
 
-def _mismatches(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+def mismatches(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    """Say which wanted tensors are missing or of another shape."""
     problems = []
     for key, tensor in wanted.items():
         if key not in found:
@@ -170,42 +179,7 @@ def _mismatches(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> li
     return problems
 
 
-def _list_problems(problems: list[str]) -> str:
+def list_problems(problems: Sequence[str]) -> str:
+    """Put the first problems into one sentence."""
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     return "tensors do not fit the model: " + "; ".join(problems[:5]) + more
-
-
-def initialise_from(
-    model: Emotion2VecPretraining, path: Path, *, teacher_init: str = "student"
-) -> InitReport:
-    """Start a new run from a checkpoint of ours; the optimizer and the update count start afresh.
-
-    Utterance tokens and decoder that the checkpoint lacks, or has in another size, stay freshly initialised.
-
-    Args:
-        model: The model to fill.
-        path: A checkpoint of this plugin.
-        teacher_init: `student` copies the loaded student into the teacher (Section 3.4), `checkpoint` takes the
-            checkpoint's own teacher.
-
-    Raises:
-        ConfigError: `teacher_init` is neither.
-        CheckpointError: The file cannot be read or is of another architecture.
-    """
-    if teacher_init not in TEACHER_INITS:
-        raise ConfigError(f"teacher_init must be one of {TEACHER_INITS}, but is {teacher_init!r}")
-    state = read_state(path)
-    _read_config(path, state)
-    wanted, found = model.state_dict(), state["model"]
-    if teacher_init == "student":
-        wanted = {key: tensor for key, tensor in wanted.items() if not key.startswith("teacher.")}
-    fitting = {k: v for k, v in found.items() if k in wanted and wanted[k].shape == v.shape}
-    created = tuple(key for key in wanted if key not in fitting)
-    broken = [key for key in created if not key.startswith(_REPLACEABLE)]
-    if broken:
-        problems = _mismatches({key: wanted[key] for key in broken}, found)
-        raise CheckpointError(f"{path}: {_list_problems(problems)}")
-    model.load_state_dict(fitting, strict=False)
-    if teacher_init == "student":
-        model.teacher.copy_from(model.student.context)
-    return InitReport(tuple(fitting), created, tuple(key for key in found if key not in fitting))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from emotion2vec.errors import CheckpointError, ConfigError
-from emotion2vec.model.checkpoint import file_sha256, initialise_from, load_encoder, read_state
+from emotion2vec.model.checkpoint import file_sha256, load_encoder, read_state
+from emotion2vec.model.initialise import initialise_from
 from tests.helpers.checkpoints import write_checkpoint
 from tests.model.builders import tiny_config, tiny_model
 
