@@ -1,10 +1,14 @@
-"""Order and turns of a dialogue's utterances.
+"""Order, turns and times of a dialogue's utterances.
 
-In: who begins to speak when, of parsers whose corpora are conversations. Out: `order` and `turn` of their utterances.
+In: who begins to speak when, of parsers whose corpora are conversations. Out: `order`, `turn` and `start_s` of their
+utterances.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_CLOCK = re.compile(r"(\d+):(\d\d?):(\d\d?)(?:[,.](?P<milliseconds>\d{3})|:(?P<frames>\d\d))")
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,22 @@ def number_turns(dialogue: Iterable[Spoken]) -> dict[str, Place]:
         previous = spoken.speaker
         places[spoken.id] = Place(order, turn)
     return places
+
+
+def clock_seconds(text: str, *, frames_per_s: int = 25) -> float | None:
+    """Return the seconds of a subtitle's time, or None when it is none.
+
+    Args:
+        text: Hours, minutes, seconds, then milliseconds after a comma or point, or frames after a colon.
+        frames_per_s: Video frames in a second.
+
+    >>> clock_seconds("00:14:38,127"), clock_seconds("0:00:01:04")
+    (878.127, 1.16)
+    """
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(part) for part in match.groups()[:3])
+    rest = int(match["milliseconds"]) / 1000 if match["milliseconds"] else 0.0
+    rest += int(match["frames"]) / frames_per_s if match["frames"] else 0.0
+    return round(3600 * hours + 60 * minutes + seconds + rest, 3)

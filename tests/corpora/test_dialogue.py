@@ -1,8 +1,8 @@
-"""Order and turns within a dialogue."""
+"""Order, turns and times within a dialogue."""
 
 import pytest
 
-from emotion2vec.corpora.dialogue import Place, Spoken, number_turns
+from emotion2vec.corpora.dialogue import Place, Spoken, clock_seconds, number_turns
 
 
 def _turns(*speakers: str | None) -> list[int]:
@@ -41,3 +41,23 @@ def test_the_order_has_no_gaps_and_an_empty_dialogue_no_places() -> None:
 def test_an_utterance_given_twice_is_an_error_of_the_parser() -> None:
     with pytest.raises(AssertionError, match="u is in its dialogue twice"):
         number_turns([Spoken("u", 0, "a"), Spoken("u", 1, "a")])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("00:14:38,127", 878.127),
+        ("0:12:43,012", 763.012),
+        ("1:00:00.5", None),
+        ("01:00:00.500", 3600.5),
+        ("00:00:01:04", 1.16),
+        (" 00:00:00:24 ", 0.96),
+        ("00:00", None),
+        ("", None),
+        ("noon", None),
+    ],
+)
+def test_a_subtitle_s_time_is_read_with_milliseconds_or_frames(
+    text: str, seconds: float | None
+) -> None:
+    assert clock_seconds(text) == seconds
