@@ -40,6 +40,7 @@ REQUIRED = [
 ]
 
 EXTRAS = {
+    "audformat": ["audformat>=1.4"],
     "evaluation": ["matplotlib>=3.8", "scikit-learn>=1.4", "umap-learn>=0.5.7"],
     "export": ["huggingface_hub>=0.30", "safetensors>=0.4"],
     # GPL-3: eSpeak NG's library and voices, for the synthetic corpus of the quickstart and nothing else.
@@ -47,6 +48,7 @@ EXTRAS = {
     "video": ["av>=12"],
     "slurm": ["hydra-submitit-launcher>=1.2"],
     "dev": [
+        "audformat>=1.4",
         "hypothesis>=6.100",
         "import-linter>=2.1",
         "mypy>=1.11",

@@ -96,7 +96,7 @@ def test_the_card_states_licence_layout_and_labels(name: str) -> None:
     assert card.name == name
     assert card.licence
     assert card.layout
-    if name != "folder":
+    if name not in ("audformat", "folder"):  # users bring their own
         assert card.citation
         assert card.labels
         assert None not in dataclasses.astuple(card.paper)
