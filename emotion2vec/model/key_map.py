@@ -1,76 +1,95 @@
-"""Names of the same tensor here and in fairseq's data2vec 2.0 and emotion2vec checkpoints.
+"""Names of the same tensor here and in fairseq's checkpoints of data2vec, data2vec 2.0 and emotion2vec.
 
-In: our state dict (`student.`, `decoder.`, `teacher.`). Out: fairseq's sections `model` and `_ema`, and back.
+In: our tensors (`student.`, `decoder.`, `teacher.context.`). Out: fairseq's sections `model` and `_ema` (the teacher),
+and back. The table of each backbone pairs the beginnings of names.
 """
 
-import re
 from collections.abc import Mapping
 
 from torch import Tensor
 
+from emotion2vec.model.config import ModelConfig
+from emotion2vec.structs import CONV_KERNELS
+
 _AUDIO = "modality_encoders.AUDIO"
-# our name below `student.` / `teacher.` / the root -> theirs; layers are numbered separately below
-_RULES = (
-    (r"frontend\.convs\.(\d+)\.conv\.", rf"{_AUDIO}.local_encoder.conv_layers.\1.0."),
-    (r"frontend\.convs\.(\d+)\.norm\.", rf"{_AUDIO}.local_encoder.conv_layers.\1.2.1."),
-    (r"frontend\.projection_norm\.", rf"{_AUDIO}.project_features.1."),
-    (r"frontend\.projection\.", rf"{_AUDIO}.project_features.2."),
-    (r"context\.tokens\.embedding", rf"{_AUDIO}.extra_tokens"),
-    (r"context\.alibi\.scale", rf"{_AUDIO}.alibi_scale"),
-    (r"context\.input_norm\.", rf"{_AUDIO}.context_encoder.norm."),
-    (r"decoder\.convs\.(\d+)\.", rf"{_AUDIO}.decoder.blocks.\1.0."),
-    (r"decoder\.proj\.", rf"{_AUDIO}.decoder.proj."),
-)
 
 
-def fairseq_key(key: str, *, prenet_depth: int) -> str:
-    """Return the name that fairseq gives a tensor of ours, within its section `model` or `_ema`.
+def to_fairseq(tensors: Mapping[str, Tensor], config: ModelConfig) -> dict[str, dict[str, Tensor]]:
+    """Return our tensors under fairseq's names, in its sections `model` and `_ema`.
+
+    Args:
+        tensors: Our names -> tensors: weights, or anything else of their shapes (gradients).
+        config: Architecture that they belong to.
 
     Raises:
         KeyError: fairseq has no such tensor.
-
-    >>> fairseq_key("student.context.layers.5.attn.qkv.weight", prenet_depth=4)
-    'blocks.1.attn.qkv.weight'
     """
-    name = re.sub(r"^(student|teacher)\.", "", key)
-    for pattern, replacement in _RULES:
-        if re.match(pattern, name):
-            return re.sub(pattern, replacement, name, count=1)
-    if match := re.match(r"context\.positions\.convs\.(\d+)\.(.+)", name):
-        return f"{_AUDIO}.relative_positional_encoder.{int(match[1]) + 1}.0.{match[2]}"
-    if match := re.match(r"context\.layers\.(\d+)\.(.+)", name):
-        layer = int(match[1])
-        if layer < prenet_depth:
-            return f"{_AUDIO}.context_encoder.blocks.{layer}.{match[2]}"
-        return f"blocks.{layer - prenet_depth}.{match[2]}"
-    raise KeyError(f"no fairseq name for {key!r}")
-
-
-def to_fairseq_sections(
-    state: Mapping[str, Tensor], *, prenet_depth: int
-) -> dict[str, dict[str, Tensor]]:
-    """Split a state dict of `Emotion2VecPretraining` into fairseq's `model` and `_ema` (the teacher)."""
+    prefixes = _data2vec2_prefixes(config)
     sections: dict[str, dict[str, Tensor]] = {"model": {}, "_ema": {}}
-    for key, tensor in state.items():
+    for key, tensor in tensors.items():
         section = "_ema" if key.startswith("teacher.") else "model"
-        sections[section][fairseq_key(key, prenet_depth=prenet_depth)] = tensor
+        name = _renamed(key.removeprefix("student.").removeprefix("teacher."), prefixes)
+        if name is None:
+            raise KeyError(f"no fairseq name for {key!r}")
+        sections[section][name] = tensor
     return sections
 
 
-def from_fairseq_sections(
-    sections: Mapping[str, Mapping[str, Tensor]], *, our_keys: list[str], prenet_depth: int
+def from_fairseq(
+    sections: Mapping[str, Mapping[str, Tensor]], config: ModelConfig
 ) -> dict[str, Tensor]:
-    """Return the tensors of fairseq's sections under our names; names that have no tensor there are left out.
+    """Return the tensors of fairseq's sections under our names; names unknown here are left out.
 
     Args:
         sections: fairseq's `model` and, when there is a teacher, `_ema`.
-        our_keys: Names of the tensors that our model has.
-        prenet_depth: Layers that fairseq keeps in `context_encoder`.
+        config: Architecture that they belong to.
     """
-    found = {}
-    for key in our_keys:
-        section = sections.get("_ema" if key.startswith("teacher.") else "model", {})
-        name = fairseq_key(key, prenet_depth=prenet_depth)
-        if name in section:
-            found[key] = section[name]
-    return found
+    prefixes = {theirs: ours for ours, theirs in _data2vec2_prefixes(config).items()}
+    tensors = {}
+    for name, tensor in sections.get("model", {}).items():
+        key = _renamed(name, prefixes)
+        if key is not None:
+            tensors[key if key.startswith("decoder.") else f"student.{key}"] = tensor
+    for name, tensor in sections.get("_ema", {}).items():
+        key = _renamed(name, prefixes)
+        if key is not None and key.startswith("context."):
+            tensors[f"teacher.{key}"] = tensor
+    return tensors
+
+
+def _renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
+    """Replace the longest beginning of a dotted name that the table has; None when it has none."""
+    parts = name.split(".")
+    for num in range(len(parts), 0, -1):
+        prefix = ".".join(parts[:num])
+        if prefix in prefixes:
+            return ".".join([prefixes[prefix], *parts[num:]])
+    return None
+
+
+def _data2vec2_prefixes(config: ModelConfig) -> dict[str, str]:
+    """Pair our names below `student.`, `teacher.` or the root with fairseq's in either section."""
+    encoder = f"{_AUDIO}.context_encoder"
+    prefixes = {
+        "frontend.projection_norm": f"{_AUDIO}.project_features.1",
+        "frontend.projection": f"{_AUDIO}.project_features.2",
+        "context.tokens.embedding": f"{_AUDIO}.extra_tokens",
+        "context.alibi.scale": f"{_AUDIO}.alibi_scale",
+        "context.input_norm": f"{encoder}.norm",
+        "decoder.proj": f"{_AUDIO}.decoder.proj",
+    }
+    for i in range(len(CONV_KERNELS)):
+        theirs = f"{_AUDIO}.local_encoder.conv_layers.{i}"
+        prefixes |= {
+            f"frontend.convs.{i}.conv": f"{theirs}.0",
+            f"frontend.convs.{i}.norm": f"{theirs}.2.1",
+        }
+    for i in range(config.conv_pos_depth):
+        theirs = f"{_AUDIO}.relative_positional_encoder.{i + 1}.0"
+        prefixes[f"context.positions.convs.{i}"] = theirs
+    for i in range(config.num_layers):
+        main = i - config.prenet_depth
+        prefixes[f"context.layers.{i}"] = f"blocks.{main}" if main >= 0 else f"{encoder}.blocks.{i}"
+    for i in range(config.decoder_layers):
+        prefixes[f"decoder.convs.{i}"] = f"{_AUDIO}.decoder.blocks.{i}.0"
+    return prefixes

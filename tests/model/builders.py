@@ -9,7 +9,7 @@ from torch import Tensor
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.model.factory import build_pretraining_model
-from emotion2vec.model.key_map import to_fairseq_sections
+from emotion2vec.model.key_map import to_fairseq
 from emotion2vec.model.masking import draw_span_mask, num_masked_frames
 from emotion2vec.seeding import derive_rng
 from emotion2vec.structs import PretrainBatch, num_frames
@@ -136,7 +136,7 @@ def oracle_settings(config: ModelConfig) -> OracleSettings:
 def oracle_pair(model: Emotion2VecPretraining) -> tuple[OracleModel, OracleModel]:
     """Return the oracle's student (its weights are new leaves) and teacher."""
     settings = oracle_settings(model.config)
-    sections = to_fairseq_sections(model.state_dict(), prenet_depth=model.config.prenet_depth)
+    sections = to_fairseq(model.state_dict(), model.config)
     student = {
         name: value.detach().clone().requires_grad_() for name, value in sections["model"].items()
     }

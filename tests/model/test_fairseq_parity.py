@@ -15,7 +15,7 @@ from torch import Tensor
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining, PretrainOutput
 from emotion2vec.model.factory import build_pretraining_model
-from emotion2vec.model.key_map import fairseq_key, from_fairseq_sections
+from emotion2vec.model.key_map import from_fairseq, to_fairseq
 from emotion2vec.structs import PretrainBatch
 from tests.helpers import fairseq_data2vec2
 from tests.model.builders import oracle_settings
@@ -58,12 +58,7 @@ class Pair:
             return self.theirs(self.batch.waveform_BS, precomputed_mask=self.masked_RT)
 
     def our_parameters(self) -> dict[str, Tensor]:
-        depth = self.ours.config.prenet_depth
-        return {
-            fairseq_key(name, prenet_depth=depth): value
-            for name, value in self.ours.named_parameters()
-            if not name.startswith("teacher.")
-        }
+        return to_fairseq(dict(self.ours.named_parameters()), self.ours.config)["model"]
 
     def their_parameters(self) -> dict[str, Tensor]:
         return {name: p for name, p in self.theirs.named_parameters() if p.requires_grad}
@@ -72,10 +67,7 @@ class Pair:
 def our_model(config: ModelConfig, theirs: Any) -> Emotion2VecPretraining:
     model = build_pretraining_model(config)
     sections = {"model": dict(theirs.named_parameters()), "_ema": theirs.ema.fp32_params}
-    state = from_fairseq_sections(
-        sections, our_keys=list(model.state_dict()), prenet_depth=config.prenet_depth
-    )
-    model.load_state_dict(state, strict=True)
+    model.load_state_dict(from_fairseq(sections, config), strict=True)
     return model.train()
 
 
@@ -172,12 +164,10 @@ def teacher_difference_after_updates(pair: Pair, num_updates: int) -> float:
             optimizer.step()
         pair.ours.update_teacher(update)
         pair.theirs.set_num_updates(update)
-    depth = pair.ours.config.prenet_depth
     expected = pair.theirs.ema.fp32_params
-    return max(
-        float((value - expected[fairseq_key(name, prenet_depth=depth)]).abs().max())
-        for name, value in pair.ours.teacher.state_dict().items()
-    )
+    averages = to_fairseq(pair.ours.state_dict(), pair.ours.config)["_ema"]
+    assert averages.keys() == expected.keys()
+    return max(float((value - expected[name]).abs().max()) for name, value in averages.items())
 
 
 @pytest.mark.parametrize("num_tokens", [0, 10])

@@ -9,7 +9,7 @@ import torch
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.model.factory import build_pretraining_model
-from emotion2vec.model.key_map import from_fairseq_sections, to_fairseq_sections
+from emotion2vec.model.key_map import from_fairseq, to_fairseq
 from tests.helpers.shared_data import require_shared
 from tests.model.builders import tiny_config, tiny_model
 
@@ -78,7 +78,7 @@ def student_shapes() -> Shapes:
 
 def our_shapes() -> dict[str, Shapes]:
     model = base_model(TOKENS)
-    sections = to_fairseq_sections(model.state_dict(), prenet_depth=model.config.prenet_depth)
+    sections = to_fairseq(model.state_dict(), model.config)
     return {
         section: {name: tuple(value.shape) for name, value in tensors.items()}
         for section, tensors in sections.items()
@@ -129,22 +129,30 @@ def read_key_table(table: Path) -> dict[str, Shapes]:
 def test_key_map_loses_nothing_on_the_way_there_and_back() -> None:
     model = tiny_model()
     state = model.state_dict()
-    depth = model.config.prenet_depth
-    sections = to_fairseq_sections(state, prenet_depth=depth)
-    back = from_fairseq_sections(sections, our_keys=list(state), prenet_depth=depth)
+    sections = to_fairseq(state, model.config)
+    back = from_fairseq(sections, model.config)
     assert back.keys() == state.keys()
     assert all(back[name] is state[name] for name in state)
     assert sum(len(tensors) for tensors in sections.values()) == len(state)
 
 
-def test_key_map_leaves_out_what_a_checkpoint_without_tokens_lacks() -> None:
+def test_key_map_leaves_out_what_it_does_not_know() -> None:
+    model = tiny_model()
+    sections = to_fairseq(model.state_dict(), model.config)
+    sections["model"]["recon_proj.weight"] = torch.zeros(1)
+    sections["model"]["blocks.99.norm1.weight"] = torch.zeros(1)
+    assert from_fairseq(sections, model.config).keys() == model.state_dict().keys()
+
+
+def test_key_map_gives_what_a_checkpoint_without_teacher_and_tokens_has() -> None:
     config = tiny_config(num_utterance_tokens=0, utterance_method="global")
-    sections = to_fairseq_sections(
-        build_pretraining_model(config).state_dict(), prenet_depth=config.prenet_depth
-    )
-    state = tiny_model().state_dict()
-    found = from_fairseq_sections(sections, our_keys=list(state), prenet_depth=config.prenet_depth)
-    assert state.keys() - found.keys() == {
-        "student.context.tokens.embedding",
-        "teacher.context.tokens.embedding",
-    }
+    model = build_pretraining_model(config)
+    sections = to_fairseq(model.state_dict(), config)
+    found = from_fairseq({"model": sections["model"]}, tiny_config())
+    wanted = {name for name in model.state_dict() if not name.startswith("teacher.")}
+    assert found.keys() == wanted
+
+
+def test_key_map_refuses_a_tensor_that_fairseq_does_not_have() -> None:
+    with pytest.raises(KeyError, match="no fairseq name for 'student.context.unknown'"):
+        to_fairseq({"student.context.unknown": torch.zeros(1)}, tiny_config())

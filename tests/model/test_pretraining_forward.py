@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining, PretrainOutput
-from emotion2vec.model.key_map import fairseq_key
+from emotion2vec.model.key_map import to_fairseq
 from emotion2vec.structs import PretrainBatch
 from tests.model.builders import alone, make_batch, oracle_pair, tiny_model
 from tests.oracles.formulas import combined_loss
@@ -38,11 +38,8 @@ def run_oracle(
 def backward(model: Emotion2VecPretraining, output: PretrainOutput) -> dict[str, torch.Tensor]:
     """Differentiate Eq. 9; return gradients under fairseq's names."""
     (model.combine(output) / output.counts.num_masked).backward()
-    return {
-        fairseq_key(name, prenet_depth=model.config.prenet_depth): parameter.grad
-        for name, parameter in model.named_parameters()
-        if parameter.grad is not None
-    }
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    return to_fairseq(gradients, model.config)["model"]
 
 
 @pytest.mark.parametrize(("overrides", "lengths"), CASES)
