@@ -25,12 +25,13 @@ _TEXTS = {"a01": "Erster Satz.", "a02": "Zweiter Satz.", "a04": "Dritter Satz.",
 def build_miniature(root: Path) -> int:
     """Three tables with emotions, of which one holds all files; speakers in a table of their own; CSV and parquet."""
     files = {split: [f"wav/{name}.wav" for name in names] for split, names in _NAMES.items()}
-    number = write_files(root, [name for names in files.values() for name in names])
+    everything = [name for names in files.values() for name in names]
+    number = write_files(root, everything)
     database = _database()
-    _add_emotions(database, "emotion", sorted(sum(files.values(), [])))
+    _add_emotions(database, "emotion", sorted(everything))
     for split, names in files.items():
         _add_emotions(database, f"emotion.categories.{split}.gold_standard", names, split_id=split)
-    _add_files(database, sorted(sum(files.values(), [])))
+    _add_files(database, sorted(everything))
     database.save(str(root), storage_format="csv")
     database["files"].save(str(root / "db.files"), storage_format="parquet")
     (root / "db.files.csv").unlink()
