@@ -162,7 +162,7 @@ def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tup
         raise ProtocolError(
             f"{config.protocol} has no fold_file: its folds are made by rule whenever it runs"
         )
-    rows = _manifest_rows(manifest)
+    rows = read_rows(manifest)
     chosen = select_utterances(rows, config, str(manifest))
     folds = make_folds(chosen.rows, config)
     check_folds(folds, chosen.rows)
@@ -187,7 +187,12 @@ def load_folds(rows: Rows, config: ProbeConfig, config_dir: Path) -> FoldSet:
     return make_folds(rows, config)
 
 
-def _manifest_rows(manifest: Path) -> Rows:
+def read_rows(manifest: Path) -> Rows:
+    """Read what a protocol needs to know of a manifest's utterances.
+
+    Raises:
+        ManifestError: The manifest is missing or malformed.
+    """
     utterances = read_manifest(manifest).utterances
     columns = ("id", "label", "speaker", "session", "split")
     return Rows(*([getattr(utterance, column) for utterance in utterances] for column in columns))

@@ -6,7 +6,6 @@ import pytest
 
 from emotion2vec.errors import ConfigError
 from emotion2vec.probe.config import ProbeConfig
-from emotion2vec.probe.fold_file import read_fold_file
 from emotion2vec.probe.run import compose_config
 
 PROTOCOLS = Path(__file__).resolve().parents[2] / "config" / "probe"
@@ -56,13 +55,6 @@ def test_every_protocol_composes_and_is_named_like_its_file(name: str, tmp_path:
         [5, 6],
         tmp_path,
     )
-    if config.fold_file:
-        folds = read_fold_file(PROTOCOLS / config.fold_file)
-        assert (folds.rule, folds.seed, len(folds.folds)) == (
-            config.rule,
-            config.fold_seed,
-            config.num_folds,
-        )
 
 
 @pytest.mark.parametrize(
