@@ -29,7 +29,7 @@ CARD = CorpusCard(
     citation="A. Amentes, I. Lubenets, N. Davidchuk: Aniemore, open library of artificial intelligence for analysing "
     "the emotional shades of human speech. Hugging Face, 2022",
     url="https://huggingface.co/datasets/Aniemore/resd",
-    access="Free download from Hugging Face.",
+    access="Free download from Hugging Face; the parquet files that its page offers too are not read.",
     language="ru",
     labels=label_set("resd"),
     layout="train/ and test/ with files such as "
