@@ -33,6 +33,10 @@ class ManifestError(Emotion2VecError):
     """A manifest file is missing, malformed or disagrees with the audio."""
 
 
+class WorkerError(Emotion2VecError):
+    """A process that worked on some of the files was killed."""
+
+
 class CorpusError(Emotion2VecError):
     """A corpus folder does not look like the release that its preparer expects."""
 
