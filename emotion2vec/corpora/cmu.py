@@ -62,6 +62,11 @@ def seven_class_labels(corpus: str) -> tuple[str, ...]:
     return sort_labels(set(SENTIMENT_7.values()) - set(label_set(corpus)))
 
 
-def one_line(text: str) -> str | None:
-    """Return a text with its white space collapsed; None when nothing is left."""
-    return " ".join(text.split()) or None
+def read_transcript(path: Path) -> list[str]:
+    """Return the lines of a transcript in UTF-8 or Windows-1252; a byte of neither spoils a word, not a recording."""
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+    return text.split("\n")

@@ -19,11 +19,12 @@ from emotion2vec.corpora.cmu import (
     FACTS,
     find_below,
     official_splits,
-    one_line,
+    read_transcript,
     sentiment_label,
     seven_class_labels,
 )
 from emotion2vec.corpora.files import audio_files
+from emotion2vec.corpora.label_text import one_line
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import label_set
 from emotion2vec.data.utterance import Utterance
@@ -172,10 +173,8 @@ def _segments(
     video: _Video, transcript: Path, classes: str, *, labelled_only: bool
 ) -> Iterator[Utterance | LeftOut]:
     """Yield the segments of one transcript, and the scores that fit none of them."""
-    # bytes that are not UTF-8 spoil a word, not a recording
-    text = transcript.read_text(encoding="utf-8-sig", errors="replace")
     remaining, seen = list(video.scores), set[str]()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(read_transcript(transcript), 1):
         where = f"{video.transcript}:{number}"
         segment = _parse_line(video.name, line)
         if segment is None:

@@ -5,9 +5,11 @@ In: root of the release, table of the sentiment scores. Out: utterances for `pre
 """
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from emotion2vec.corpora.card import CorpusCard, CorpusOption, Counts
@@ -15,11 +17,12 @@ from emotion2vec.corpora.cmu import (
     CLASSES,
     find_below,
     official_splits,
-    one_line,
+    read_transcript,
     sentiment_label,
     seven_class_labels,
 )
 from emotion2vec.corpora.files import audio_files, find_folder
+from emotion2vec.corpora.label_text import one_line, read_text
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import label_set
 from emotion2vec.data.utterance import Utterance
@@ -131,32 +134,28 @@ def _read_scores(table: Path) -> dict[str, float]:
     """Read either table: `<video>_<segment>` -> score."""
     if not table.is_file():
         raise CorpusError(f"no label table {str(table)!r}; expected {_MMSA} or {_OPINIONS}")
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.reader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(
-            f"{table}: not a CSV table ({error}); expected {_MMSA} or {_OPINIONS}"
-        ) from error
-    columns, first = _columns(table, rows[0] if rows else [])
+    reader = csv.reader(io.StringIO(read_text(table), newline=""))
+    first = next(reader, [])
+    columns, has_header = _columns(table, first)
     scores: dict[str, float] = {}
-    for number, row in enumerate(rows[first:], first + 1):
+    for row in reader if has_header else chain([first], reader):
         if not row:
             continue
-        name, score = _parse_row(f"{table}:{number}", row, columns)
+        where = f"{table}:{reader.line_num}"
+        name, score = _parse_row(where, row, columns)
         if scores.setdefault(name, score) != score:
-            raise CorpusError(f"{table}:{number}: segment {name} has a second, different score")
+            raise CorpusError(f"{where}: segment {name} has a second, different score")
     return scores
 
 
-def _columns(table: Path, header: list[str]) -> tuple[tuple[int, int, int], int]:
-    """Return where video, segment and score stand, and the first row that holds data."""
+def _columns(table: Path, header: list[str]) -> tuple[tuple[int, int, int], bool]:
+    """Return where video, segment and score stand, and whether the first row is a header."""
     names = ("video_id", "clip_id", "label")
     if set(names) <= set(header):
         video, segment, score = (header.index(name) for name in names)
-        return (video, segment, score), 1
+        return (video, segment, score), True
     if len(header) == 5 and _number(header[4]) is not None:
-        return (2, 3, 4), 0
+        return (2, 3, 4), False
     raise CorpusError(
         f"{table}:1: expected a header with {','.join(names)}, or rows of start,end,video,segment,score, but found "
         f"{','.join(header)[:80]!r}"
@@ -188,8 +187,7 @@ def _read_texts(root: Path) -> dict[str, str | None]:
     folder = find_below(root, *_TRANSCRIPTS)
     texts = {}
     for path in sorted(folder.glob("[!.]*.annotprocessed")) if folder else []:
-        # bytes that are not UTF-8 spoil a word, not a recording
-        for line in path.read_text(encoding="utf-8-sig", errors="replace").split("\n"):
+        for line in read_transcript(path):
             number, delimiter, text = line.partition("_DELIM_")
             if delimiter:
                 texts[f"{path.stem}_{number.strip()}"] = one_line(text)

@@ -56,6 +56,8 @@ def iter_utterances(root: Path) -> Iterator[Utterance | LeftOut]:
     for speaker_folder in _speaker_folders(root):
         audio = find_folder(speaker_folder, "audio")
         if audio is None:
+            speaker = speaker_folder.relative_to(root).as_posix()
+            yield LeftOut(speaker, "no folder audio/ of this speaker: unpack audio.tar")
             continue
         levels = [level for emotion in sub_folders(audio) for level in sub_folders(emotion)]
         for path in audio_files(root, levels, suffixes=_SUFFIXES):

@@ -4,16 +4,14 @@ In: root of the release. Out: utterances for `prepare.py`. Paper: Table 1 (relea
 xxxx is the podcast. The table has a row for each file: FileName, EmoClass, SpkrID, Gender, Split_Set and others.
 """
 
-import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from emotion2vec.corpora.card import CorpusCard, CorpusOption, Counts
 from emotion2vec.corpora.files import audio_files, find_folder
+from emotion2vec.corpora.label_text import Row, read_rows, read_text
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -27,7 +25,7 @@ _TABLES = (
     "labels_consensus.json",
     "labels_concensus.json",
 )
-_REQUIRED = ("FileName", "EmoClass", "Split_Set")
+_COLUMNS = ("FileName", "EmoClass", "Split_Set")
 _SPLITS = {
     "train": "train",
     "development": "valid",
@@ -75,17 +73,6 @@ CARD = CorpusCard(
     ),
     ignored=("files_removed_from_prev_versions/*",),
 )
-
-
-@dataclass(frozen=True)
-class _Row:
-    where: str
-    cells: Mapping[str, Any]
-
-    def text(self, column: str) -> str:
-        """Return a cell's text; empty where the table lacks it."""
-        value = self.cells.get(column)
-        return "" if value is None else str(value).strip()
 
 
 @register_corpus(CARD)
@@ -137,45 +124,37 @@ def _find_table(root: Path) -> Path:
     )
 
 
-def _read_table(table: Path) -> dict[str, _Row]:
+def _read_table(table: Path) -> dict[str, Row]:
     """Read the table: file name without suffix -> row."""
     if not table.is_file():
         raise CorpusError(f"no label table {str(table)!r}; expected {_TABLES[0]} or .json")
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-        records = list(
-            _json_rows(table, text) if table.suffix == ".json" else _csv_rows(table, text)
-        )
-    except (UnicodeDecodeError, json.JSONDecodeError, csv.Error) as error:
-        raise CorpusError(f"{table}: cannot be read as a table ({error})") from error
-    rows: dict[str, _Row] = {}
-    for record in records:
-        absent = [column for column in _REQUIRED if column not in record.cells]
-        if absent:
-            raise CorpusError(f"{record.where}: lacks {absent}; expected the columns {_REQUIRED}")
-        stem = record.text("FileName").removesuffix(".wav")
+    rows: dict[str, Row] = {}
+    is_json = table.suffix.lower() == ".json"
+    for row in _json_rows(table) if is_json else read_rows(table, _COLUMNS):
+        stem = row.cells["FileName"].removesuffix(".wav")
         if stem in rows:
-            raise CorpusError(f"{record.where}: a second row for {stem}; keep one of them")
-        rows[stem] = record
+            raise CorpusError(f"{row.where}: a second row for {stem}; keep one of them")
+        rows[stem] = row
     return rows
 
 
-def _csv_rows(table: Path, text: str) -> Iterator[_Row]:
-    reader = csv.DictReader(text.splitlines())
-    for cells in reader:
-        yield _Row(f"{table}:{reader.line_num}", cells)
-
-
-def _json_rows(table: Path, text: str) -> Iterator[_Row]:
-    records = json.loads(text)
+def _json_rows(table: Path) -> Iterator[Row]:
+    try:
+        records = json.loads(read_text(table))
+    except json.JSONDecodeError as error:
+        raise CorpusError(f"{table}: not valid JSON ({error})") from error
     if not isinstance(records, dict) or not all(isinstance(v, dict) for v in records.values()):
-        raise CorpusError(f"{table}: expected a JSON object that maps a file to its labels")
-    for name, cells in records.items():
-        yield _Row(f"{table}: {name}", {**cells, "FileName": name})
+        raise CorpusError(f"{table}: expected a JSON object that maps each file to its labels")
+    for name, record in records.items():
+        cells = {column: str(value).strip() for column, value in record.items()}
+        absent = [column for column in _COLUMNS[1:] if column not in cells]
+        if absent:
+            raise CorpusError(f"{table}: {name}: lacks {absent}; is it the corpus' own table?")
+        yield Row(f"{table}: {name}", {**cells, "FileName": name})
 
 
-def _utterance(stem: str, path: str, row: _Row, test: str) -> Utterance:
-    partition = row.text("Split_Set")
+def _utterance(stem: str, path: str, row: Row, test: str) -> Utterance:
+    partition = row.cells["Split_Set"]
     split = _SPLITS.get(partition.lower())
     if split is None:
         raise CorpusError(
@@ -184,15 +163,15 @@ def _utterance(stem: str, path: str, row: _Row, test: str) -> Utterance:
         )
     is_other_test = split == "test" and test not in ("all", partition)
     match = _NAME.fullmatch(stem)
-    speaker = row.text("SpkrID")
+    speaker = row.cells.get("SpkrID", "")
     return Utterance(
         stem,
         path,
         0,
-        label=decode_label("msp_podcast", row.text("EmoClass"), source=row.where),
+        label=decode_label("msp_podcast", row.cells["EmoClass"], source=row.where),
         speaker=None if speaker.lower() in ("", "unknown") else speaker,
         session=match["podcast"] if match else None,
         split=None if is_other_test else split,
         language=CARD.language,
-        gender=_GENDERS.get(row.text("Gender").lower()),
+        gender=_GENDERS.get(row.cells.get("Gender", "").lower()),
     )
