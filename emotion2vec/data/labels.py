@@ -209,6 +209,9 @@ PAPER_LABELS: Mapping[str, LabelUse] = {
     "iemocap": LabelUse(("angry", "happy", "neutral", "sad"), {"excited": "happy"}),
     "cmu_mosei": LabelUse(("negative", "positive")),
     "cmu_mosi": LabelUse(("negative", "positive")),
+    # pre-training only
+    "mead": LabelUse(()),
+    "msp_podcast": LabelUse(()),
 }
 
 
@@ -239,7 +242,7 @@ def paper_labels(corpus: str) -> LabelUse:
     >>> paper_labels("urdu").labels
     ('angry', 'happy', 'neutral', 'sad')
     """
-    return PAPER_LABELS.get(corpus) or LabelUse(label_set(corpus))
+    return PAPER_LABELS.get(corpus, LabelUse(label_set(corpus)))
 
 
 def decode_label(corpus: str, code: str, *, source: str) -> str:

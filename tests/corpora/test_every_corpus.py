@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emotion2vec.corpora.prepare import prepare_corpus
-from emotion2vec.corpora.registry import LeftOut, all_corpora, corpora_table, get_corpus
+from emotion2vec.corpora.registry import LeftOut, all_corpora, get_corpus
 from emotion2vec.data.manifest import Manifest, read_manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import CorpusError
@@ -113,11 +113,3 @@ def test_an_unknown_corpus_lists_those_that_exist(tmp_path: Path) -> None:
 def test_a_corpus_refuses_options_that_it_does_not_take(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="urdu takes no option speaker_pattern"):
         prepare_corpus("urdu", tmp_path, tmp_path / "out", speaker_pattern="x")
-
-
-def test_the_documentation_shows_the_table_of_the_registry() -> None:
-    header, *rows = corpora_table()
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    text = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text(encoding="utf-8")
-    assert f"| {' | '.join(header)} |" in text
-    assert [line for line in lines if line not in text] == []

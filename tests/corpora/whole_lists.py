@@ -3,6 +3,7 @@
 python -m tests.corpora.whole_lists FOLDER     FOLDER holds the lists; prints a table of the counts
 """
 
+import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -61,8 +62,9 @@ def _differences(path: str, expected: Expected, row: Utterance) -> list[str]:
     return differences
 
 
-def main(lists: Path) -> None:
+def main(lists: Path, found: Path | None) -> None:
     """Print a row for each corpus that has a list."""
+    counts = {}
     print("| corpus | listed | prepared | labels | speakers | differences |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, module in sorted(MODULES.items()):
@@ -77,7 +79,19 @@ def main(lists: Path) -> None:
                 len(result.problems),
             )
             print(f"| {name} | {' | '.join(map(str, numbers))} |", flush=True)
+            seconds = sum(float(row["seconds"]) for row in read_list(lists / module.LIST))
+            counts[name] = {
+                "utterances": result.num_prepared,
+                # where the list names no speaker, the fake release makes some up
+                "speakers": None
+                if getattr(module, "INVENTED_SPEAKERS", False)
+                else result.num_speakers or None,
+                "hours": round(seconds / 3600, 2),
+                "source": "tiny files under the release's names",
+            }
+    if found is not None:
+        found.write_text(json.dumps(counts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)

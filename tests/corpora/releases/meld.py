@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from tests.corpora.releases.files import Expected, link_files, write_aac
 
 LIST = "meld.tsv.gz"
+INVENTED_SPEAKERS = True
 HEADER = (
     "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,Season,Episode,"
     "StartTime,EndTime"
