@@ -47,6 +47,7 @@ class PretrainingTaskConfig(FairseqDataclass):
     save_dir: str = II("checkpoint.save_dir")
     restore_file: str = II("checkpoint.restore_file")
     clone_batch: int = II("model.clone_batch")
+    mask_rule: str = II("model.mask_rule")
     mask_prob: float = II("model.mask_prob")
     mask_length: int = II("model.mask_length")
     mask_prob_adjust: float = II("model.mask_prob_adjust")

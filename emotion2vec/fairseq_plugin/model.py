@@ -24,7 +24,7 @@ class Emotion2VecModel(Emotion2VecPretraining, BaseFairseqModel):  # type: ignor
     """Student, decoder and teacher under fairseq's trainer."""
 
     def __init__(self, parts: Emotion2VecPretraining, *, bf16_autocast: bool) -> None:
-        super().__init__(parts.student, parts.decoder, parts.config)
+        super().__init__(parts.student, parts.decoder, parts.teacher, parts.config)
         self.bf16_autocast = bf16_autocast
         for name, parameter in self.named_parameters():
             if parameter.dim() == 1 or name.endswith("alibi.scale"):

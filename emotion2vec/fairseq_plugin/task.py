@@ -19,7 +19,7 @@ from emotion2vec.fairseq_plugin.recovery import LAST, recover_last_checkpoint
 from emotion2vec.fairseq_plugin.stopping import StopRequest
 from emotion2vec.fairseq_plugin.timing import StepTimer, peak_memory_gib
 from emotion2vec.model.diagnostics import CollapseMonitor
-from emotion2vec.model.masking import SpanMasker
+from emotion2vec.model.masking import build_masker
 from emotion2vec.seeding import derive_seed
 
 
@@ -87,7 +87,13 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         speech = load_speech(
             cfg.data, split, min_samples=cfg.min_sample_size, max_samples=cfg.max_sample_size
         )
-        masker = SpanMasker(cfg.mask_prob, cfg.mask_length, cfg.mask_prob_adjust, cfg.clone_batch)
+        masker = build_masker(
+            cfg.mask_rule,
+            prob=cfg.mask_prob,
+            span_frames=cfg.mask_length,
+            prob_adjust=cfg.mask_prob_adjust,
+            num_clones=cfg.clone_batch,
+        )
         self.datasets[split] = PretrainingDataset(
             speech, masker, seed=cfg.seed, max_samples=cfg.max_sample_size, pad=cfg.enable_padding
         )

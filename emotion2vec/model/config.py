@@ -11,6 +11,8 @@ from typing import Any
 
 from emotion2vec.errors import ConfigError
 
+BACKBONES = ("data2vec2", "data2vec")
+MASK_RULES = ("share", "spans")
 UTTERANCE_METHODS = ("chunk", "token", "global")
 TARGET_NORMS = ("instance", "layer", "none")
 LOSS_REDUCTIONS = ("mean", "sum")
@@ -55,9 +57,12 @@ def _field(default: Any, text: str) -> Any:
 
 @dataclass
 class ModelConfig:
-    """Architecture and objective of emotion2vec on the data2vec 2.0 backbone (Sections 3 and 4.1)."""
+    """Architecture and objective of emotion2vec; defaults are those on data2vec 2.0 (Sections 3 and 4.1)."""
 
     # Feature extractor F and backbone B (Section 4.1)
+    backbone: str = _field(
+        "data2vec2", f"one of {BACKBONES}; `data2vec` has no ALiBi and a linear decoder"
+    )
     conv_dim: int = _field(512, "channels of the 7-layer feature extractor; Section 4.1")
     embed_dim: int = _field(768, "width D of the transformer; Section 4.1")
     num_heads: int = _field(12, "attention heads; Section 4.1")
@@ -83,11 +88,14 @@ class ModelConfig:
 
     # Masking of the student's input (Sections 3.1 and 4.2)
     clone_batch: int = _field(8, "masked versions C of each utterance a step; released")
-    mask_prob: float = _field(0.5, "share of frames masked; p in Section 4.2")
+    mask_rule: str = _field(
+        "share", "`share` masks exactly mask_prob; `spans` is data2vec's, whose spans overlap"
+    )
+    mask_prob: float = _field(0.5, "share of frames masked, or spans * length / frames; p in 4.2")
     mask_length: int = _field(5, "frames in a masked span; l in Section 4.2")
-    mask_prob_adjust: float = _field(0.05, "extra spans drawn against overlap; released")
+    mask_prob_adjust: float = _field(0.05, "extra spans of `share` against overlap; released")
 
-    # Decoder (Section 4.1)
+    # Decoder of data2vec 2.0 (Section 4.1); data2vec has a mask embedding and a linear layer
     decoder_dim: int = _field(384, "channels of the decoder; Section 4.1")
     decoder_layers: int = _field(4, "convolutions of the decoder; Section 4.1")
     decoder_kernel: int = _field(7, "frames in a decoder kernel; Section 4.1")
@@ -163,6 +171,8 @@ class ModelConfig:
 
     def _choice_problems(self) -> list[str]:
         choices = {
+            "backbone": BACKBONES,
+            "mask_rule": MASK_RULES,
             "utterance_method": UTTERANCE_METHODS,
             "frame_target_norm": TARGET_NORMS,
             "utterance_target_norm": TARGET_NORMS,
@@ -184,8 +194,10 @@ class ModelConfig:
 
     def _shape_problems(self) -> list[str]:
         problems = []
-        for width, parts in (("embed_dim", "num_heads"), ("embed_dim", "conv_pos_groups"),
-                             ("embed_dim", "decoder_groups"), ("decoder_dim", "decoder_groups")):  # fmt: skip
+        divisions = [("embed_dim", "num_heads"), ("embed_dim", "conv_pos_groups")]
+        if self.backbone == "data2vec2":
+            divisions += [("embed_dim", "decoder_groups"), ("decoder_dim", "decoder_groups")]
+        for width, parts in divisions:
             if getattr(self, parts) < 1 or getattr(self, width) % getattr(self, parts):
                 problems.append(
                     f"{width}={getattr(self, width)} must be a multiple of {parts}={getattr(self, parts)}"

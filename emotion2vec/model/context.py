@@ -1,7 +1,8 @@
 """Backbone B: positions, utterance tokens and transformer layers, over all frames or over the visible ones.
 
 In: projected frames (R, T, D). Out: hidden states (R, U+V, D) of every layer.
-Paper: Eqs. 3 and 4, Section 4.1. The student calls it with a mask, the teacher and feature extraction without.
+Paper: Eqs. 3 and 4, Section 4.1. On data2vec 2.0 the student calls it with a mask; teacher and feature extraction,
+and on data2vec the student too (its frames hold a mask embedding already), call it without.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emotion2vec.model.masking import gather_frames, visible_indices
-from emotion2vec.model.positions import AlibiBias, ConvPositions
+from emotion2vec.model.positions import AlibiBias, ConvPositions, NoBias
 from emotion2vec.model.transformer import TransformerLayer, keep_layer
 from emotion2vec.model.utterance_tokens import UtteranceTokens
 
@@ -50,7 +51,7 @@ class ContextEncoder(nn.Module):
         self,
         positions: ConvPositions,
         tokens: UtteranceTokens,
-        alibi: AlibiBias,
+        alibi: AlibiBias | NoBias,
         layers: Sequence[TransformerLayer],
         *,
         input_norm: nn.LayerNorm,
@@ -95,7 +96,7 @@ class ContextEncoder(nn.Module):
         return self._run_layers(hidden_RND, bias_RHNN, padding_RV)
 
     def _attention_bias(self, places_RV: Tensor, padding_RV: Tensor | None) -> Tensor:
-        """ALiBi, and -inf to padded keys: (R, H, N, N), or (1, H, N, N) when it serves every row."""
+        """ALiBi if there is one, and -inf to padded keys: broadcasts to (R, H, N, N)."""
         bias_RHNN = self.alibi(places_RV, self.tokens.num_tokens)
         if padding_RV is None:
             return bias_RHNN

@@ -1,4 +1,4 @@
-"""From visible frames to predictions of the masked ones.
+"""From visible frames to predictions of the masked ones, as in data2vec 2.0: what is masked is dropped.
 
 In: encoder output of visible frames (R, V, D). Out: predictions at masked frames (N, D), N = masked frames of all rows.
 Paper: Section 4.1 (data2vec 2.0: masked parts are complemented with Gaussian noise, then a 4-layer CNN).
@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotion2vec.model.context import ContextEncoder, ContextOutput
 from emotion2vec.model.masking import gather_frames, visible_first
+from emotion2vec.model.prediction import MaskedPrediction
 
 
 def restore_frames(visible_RVD: Tensor, masked_RT: Tensor, noise_std: float) -> Tensor:
@@ -26,7 +28,7 @@ def restore_frames(visible_RVD: Tensor, masked_RT: Tensor, noise_std: float) -> 
     return gather_frames(torch.cat([visible_RVD, noise_RMD], dim=1), places_RT)
 
 
-class ConvDecoder(nn.Module):
+class ConvDecoder(MaskedPrediction):
     """Grouped convolutions with layer norm (no weights), GELU and residual sums; then a linear projection."""
 
     def __init__(
@@ -38,8 +40,10 @@ class ConvDecoder(nn.Module):
         kernel: int,
         groups: int,
         input_dropout: float,
+        noise_std: float,
     ) -> None:
         super().__init__()
+        self.noise_std = noise_std
         in_dims = [dim] + [decoder_dim] * (num_layers - 1)
         self.convs = nn.ModuleList(
             nn.Conv1d(in_dim, decoder_dim, kernel, padding=kernel // 2, groups=groups)
@@ -48,13 +52,19 @@ class ConvDecoder(nn.Module):
         self.proj = nn.Linear(decoder_dim, dim)
         self.input_dropout = nn.Dropout(input_dropout)
 
-    def forward(
+    def encode(
         self,
-        visible_RVD: Tensor,
+        context: ContextEncoder,
+        frames_RTD: Tensor,
         masked_RT: Tensor,
         *,
-        noise_std: float,
         padding_RT: Tensor | None = None,
+    ) -> ContextOutput:
+        """Encode the visible frames only (Eq. 4); see `MaskedPrediction`."""
+        return context(frames_RTD, padding_RT=padding_RT, masked_RT=masked_RT)
+
+    def forward(
+        self, frames_RVD: Tensor, masked_RT: Tensor, *, padding_RT: Tensor | None = None
     ) -> Tensor:
         """Predict the masked frames of all rows, row by row: (N, D).
 
@@ -65,12 +75,11 @@ class ConvDecoder(nn.Module):
         out too; here dropout touches the decoder's input only.
 
         Args:
-            visible_RVD: Encoder's output at visible frames, (R, V, D).
+            frames_RVD: Encoder's output at visible frames, (R, V, D).
             masked_RT: True where a frame is masked, (R, T).
-            noise_std: Standard deviation of the noise at masked frames.
             padding_RT: True where a frame is padding, (R, T).
         """
-        frames_RTD = restore_frames(self.input_dropout(visible_RVD), masked_RT, noise_std)
+        frames_RTD = restore_frames(self.input_dropout(frames_RVD), masked_RT, self.noise_std)
         hidden_RDT = frames_RTD.transpose(1, 2)
         for conv in self.convs:
             if padding_RT is not None:

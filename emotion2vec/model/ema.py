@@ -33,12 +33,16 @@ def annealed_decay(update: int, *, start: float, end: float, anneal_updates: int
 class EmaTeacher(nn.Module):
     """Holds the averaged backbone: always in eval mode, never trained, never below float32.
 
+    Parameters whose names begin with one of `copied` are not averaged but follow the student at once: data2vec's
+    `ema_layers_only` does so with the convolutional positions, as both do with the feature extractor.
+
     DEVIATION from "same precision as the student": with tau = 0.99999 an update in half precision would round to no
     change, so the parameters stay float32 through `model.half()`; the forward pass runs at the student's precision.
     """
 
-    def __init__(self, student: ContextEncoder) -> None:
+    def __init__(self, student: ContextEncoder, *, copied: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.copied = copied
         self.context = copy.deepcopy(student).eval()
         for parameter in self.context.parameters():
             parameter.requires_grad = False
@@ -74,17 +78,21 @@ class EmaTeacher(nn.Module):
 
     @torch.no_grad()
     def update(self, student: ContextEncoder, decay: float) -> None:
-        """theta_T <- tau * theta_T + (1 - tau) * theta_S for every parameter (Eq. 10).
+        """theta_T <- tau * theta_T + (1 - tau) * theta_S for every parameter that is not copied (Eq. 10).
 
         Args:
             student: Backbone after the optimizer step.
             decay: tau.
         """
-        averages: list[Tensor] = list(self.context.parameters())
-        values = [
-            value.to(average.dtype)
-            for value, average in zip(student.parameters(), averages, strict=True)
-        ]
+        averages: list[Tensor] = []
+        values: list[Tensor] = []
+        followed = dict(student.named_parameters())
+        for name, average in self.context.named_parameters():
+            if name.startswith(self.copied):
+                average.copy_(followed[name])
+            else:
+                averages.append(average)
+                values.append(followed[name].to(average.dtype))
         torch._foreach_mul_(averages, decay)
         torch._foreach_add_(averages, values, alpha=1.0 - decay)
 

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.context import ContextOutput
-from emotion2vec.model.decoder import ConvDecoder
 from emotion2vec.model.diagnostics import Diagnostics, channel_std
 from emotion2vec.model.ema import EmaTeacher, annealed_decay
 from emotion2vec.model.encoder import SpeechEncoder
 from emotion2vec.model.losses import LossCounts, combine_losses, squared_error_sum
+from emotion2vec.model.prediction import MaskedPrediction
 from emotion2vec.model.targets import average_layers, pool_frames
 from emotion2vec.model.utterance_tokens import pool_utterance
 from emotion2vec.structs import PretrainBatch, frame_padding
@@ -41,11 +41,17 @@ class PretrainOutput:
 class Emotion2VecPretraining(nn.Module):
     """Student, decoder and teacher."""
 
-    def __init__(self, student: SpeechEncoder, decoder: ConvDecoder, config: ModelConfig) -> None:
+    def __init__(
+        self,
+        student: SpeechEncoder,
+        decoder: MaskedPrediction,
+        teacher: EmaTeacher,
+        config: ModelConfig,
+    ) -> None:
         super().__init__()
         self.student = student
         self.decoder = decoder
-        self.teacher = EmaTeacher(student.context)
+        self.teacher = teacher
         self.config = config
 
     def forward(self, batch: PretrainBatch) -> PretrainOutput:
@@ -60,7 +66,6 @@ class Emotion2VecPretraining(nn.Module):
         prediction_ND = self.decoder(
             student.frames_RVD,
             masked_RT,
-            noise_std=self.config.mask_noise_std,
             padding_RT=_repeat_clones(padding_BT, masked_BCT.size(1)),
         )
         target_ND = _targets_of_masked(frame_target_BTD, masked_BCT)
@@ -128,12 +133,13 @@ class Emotion2VecPretraining(nn.Module):
     def _run_student(
         self, frames_BTD: Tensor, padding_BT: Tensor | None, masked_BCT: Tensor
     ) -> ContextOutput:
-        """Encode the visible frames of every clone: R = B * C rows (Eq. 4)."""
+        """Encode every clone without sight of its masked frames: R = B * C rows (Eq. 4)."""
         clones = masked_BCT.size(1)
-        return self.student.context(
+        return self.decoder.encode(
+            self.student.context,
             frames_BTD.repeat_interleave(clones, dim=0),
+            masked_BCT.flatten(0, 1),
             padding_RT=_repeat_clones(padding_BT, clones),
-            masked_RT=masked_BCT.flatten(0, 1),
         )
 
     def _utterance_loss(self, student: ContextOutput, target_BD: Tensor) -> Tensor:

@@ -8,17 +8,26 @@ from torch import nn
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.context import ContextEncoder
 from emotion2vec.model.decoder import ConvDecoder
+from emotion2vec.model.ema import EmaTeacher
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.model.encoder import SpeechEncoder
 from emotion2vec.model.frontend import ConvFrontend
-from emotion2vec.model.positions import AlibiBias, ConvPositions
+from emotion2vec.model.linear_decoder import LinearDecoder
+from emotion2vec.model.positions import AlibiBias, ConvPositions, NoBias
+from emotion2vec.model.prediction import MaskedPrediction
 from emotion2vec.model.transformer import FeedForward, SelfAttention, TransformerLayer
 from emotion2vec.model.utterance_tokens import UtteranceTokens
+
+# Beginnings of names in the backbone that the teacher takes from the student instead of averaging them (Eq. 10).
+_COPIED_TO_TEACHER: dict[str, tuple[str, ...]] = {"data2vec2": (), "data2vec": ("positions.",)}
 
 
 def build_pretraining_model(config: ModelConfig) -> Emotion2VecPretraining:
     """Build student, decoder and teacher with fresh weights; the teacher equals the student (Section 3.4)."""
-    return Emotion2VecPretraining(build_encoder(config), _build_decoder(config), config)
+    student = build_encoder(config)
+    copied = _COPIED_TO_TEACHER[config.backbone]
+    teacher = EmaTeacher(student.context, copied=copied)
+    return Emotion2VecPretraining(student, _build_decoder(config), teacher, config)
 
 
 def build_encoder(config: ModelConfig) -> SpeechEncoder:
@@ -43,12 +52,18 @@ def _build_context(config: ModelConfig) -> ContextEncoder:
             groups=config.conv_pos_groups,
         ),
         UtteranceTokens(config.num_utterance_tokens, config.embed_dim),
-        AlibiBias(config.num_heads, initial_scale=config.alibi_scale),
+        _build_bias(config),
         layers,
         input_norm=nn.LayerNorm(config.embed_dim, eps=config.norm_eps),
         input_dropout=config.prenet_dropout,
         layer_drops=prenet_drops + [config.layerdrop] * config.depth,
     )
+
+
+def _build_bias(config: ModelConfig) -> AlibiBias | NoBias:
+    if config.backbone == "data2vec":
+        return NoBias()
+    return AlibiBias(config.num_heads, initial_scale=config.alibi_scale)
 
 
 def _build_layer(config: ModelConfig) -> TransformerLayer:
@@ -72,7 +87,9 @@ def _build_layer(config: ModelConfig) -> TransformerLayer:
     return layer
 
 
-def _build_decoder(config: ModelConfig) -> ConvDecoder:
+def _build_decoder(config: ModelConfig) -> MaskedPrediction:
+    if config.backbone == "data2vec":
+        return LinearDecoder(config.embed_dim)
     return ConvDecoder(
         config.embed_dim,
         decoder_dim=config.decoder_dim,
@@ -80,4 +97,5 @@ def _build_decoder(config: ModelConfig) -> ConvDecoder:
         kernel=config.decoder_kernel,
         groups=config.decoder_groups,
         input_dropout=config.decoder_input_dropout,
+        noise_std=config.mask_noise_std,
     )

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from emotion2vec.model.config import ModelConfig
+from emotion2vec.model.key_map_data2vec import (
+    data2vec_prefixes,
+    join_attention,
+    split_attention,
+)
 from emotion2vec.structs import CONV_KERNELS
 
 _AUDIO = "modality_encoders.AUDIO"
@@ -24,11 +29,14 @@ def to_fairseq(tensors: Mapping[str, Tensor], config: ModelConfig) -> dict[str, 
     Raises:
         KeyError: fairseq has no such tensor.
     """
-    prefixes = _data2vec2_prefixes(config)
+    if config.backbone == "data2vec":
+        tensors = split_attention(tensors)
     sections: dict[str, dict[str, Tensor]] = {"model": {}, "_ema": {}}
+    prefixes = {section: _prefixes(config, section) for section in sections}
     for key, tensor in tensors.items():
         section = "_ema" if key.startswith("teacher.") else "model"
-        name = _renamed(key.removeprefix("student.").removeprefix("teacher."), prefixes)
+        ours = key.removeprefix("student.").removeprefix("teacher.")
+        name = _renamed(ours, prefixes[section])
         if name is None:
             raise KeyError(f"no fairseq name for {key!r}")
         sections[section][name] = tensor
@@ -44,17 +52,24 @@ def from_fairseq(
         sections: fairseq's `model` and, when there is a teacher, `_ema`.
         config: Architecture that they belong to.
     """
-    prefixes = {theirs: ours for ours, theirs in _data2vec2_prefixes(config).items()}
     tensors = {}
-    for name, tensor in sections.get("model", {}).items():
-        key = _renamed(name, prefixes)
-        if key is not None:
-            tensors[key if key.startswith("decoder.") else f"student.{key}"] = tensor
-    for name, tensor in sections.get("_ema", {}).items():
-        key = _renamed(name, prefixes)
-        if key is not None and key.startswith("context."):
-            tensors[f"teacher.{key}"] = tensor
-    return tensors
+    for section, owner in (("model", "student"), ("_ema", "teacher")):
+        prefixes = {theirs: ours for ours, theirs in _prefixes(config, section).items()}
+        for name, tensor in sections.get(section, {}).items():
+            key = _renamed(name, prefixes)
+            if key is not None:
+                tensors[key if key.startswith("decoder.") else f"{owner}.{key}"] = tensor
+    return join_attention(tensors) if config.backbone == "data2vec" else tensors
+
+
+def _prefixes(config: ModelConfig, section: str) -> dict[str, str]:
+    """Pair our names below `student.`, `teacher.` or the root with fairseq's in a section."""
+    if config.backbone == "data2vec":
+        return data2vec_prefixes(config, section)
+    prefixes = _data2vec2_prefixes(config)
+    if section == "model":
+        return prefixes
+    return {ours: theirs for ours, theirs in prefixes.items() if ours.startswith("context.")}
 
 
 def _renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
@@ -68,7 +83,7 @@ def _renamed(name: str, prefixes: Mapping[str, str]) -> str | None:
 
 
 def _data2vec2_prefixes(config: ModelConfig) -> dict[str, str]:
-    """Pair our names below `student.`, `teacher.` or the root with fairseq's in either section."""
+    """Pair the names of data2vec 2.0 and emotion2vec; the teacher has those that begin with `context.`."""
     encoder = f"{_AUDIO}.context_encoder"
     prefixes = {
         "frontend.projection_norm": f"{_AUDIO}.project_features.1",

@@ -1,6 +1,7 @@
 """Where a frame stands: convolutional positions added to the frames, and ALiBi added to attention scores.
 
 In: frames (R, T, D) and frame positions (R, V). Out: positions (R, T, D) and bias (R, H, U+V, U+V).
+On data2vec there is no ALiBi: `NoBias` stands in its place.
 Paper: Section 4.1; ALiBi with one learned scale a head is data2vec 2.0's.
 """
 
@@ -83,3 +84,11 @@ class AlibiBias(nn.Module):
         distance_RVV = (positions_RV[:, :, None] - positions_RV[:, None, :]).abs().to(dtype)
         bias_RHVV = -scaled_H[None, :, None, None] * distance_RVV[:, None]
         return F.pad(bias_RHVV, (num_tokens, 0, num_tokens, 0)) if num_tokens else bias_RHVV
+
+
+class NoBias(nn.Module):
+    """Attention without positions of its own: what `AlibiBias` is to data2vec 2.0, this is to data2vec."""
+
+    def forward(self, positions_RV: Tensor, num_tokens: int) -> Tensor:
+        """Return a bias of zero that broadcasts over rows, heads and queries, (1, 1, 1, U+V)."""
+        return torch.zeros(1, 1, 1, num_tokens + positions_RV.size(1), device=positions_RV.device)

@@ -1,7 +1,7 @@
 """Post-norm transformer layers that also return their feed-forward output, the teacher's target.
 
 In: hidden states (R, N, D), attention bias (R, H, N, N). Out: (R, N, D) twice.
-Paper: Section 4.1; target = output of the FFN before the residual sum (data2vec 2.0, `ffn_targets`).
+Paper: Section 4.1; target = output of the FFN before the residual sum (data2vec; data2vec 2.0's `ffn_targets`).
 """
 
 import torch
@@ -30,7 +30,7 @@ class SelfAttention(nn.Module):
         qkv = self.qkv(hidden_RND).view(rows, length, 3, self.num_heads, dim // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         # The fused kernels give no gradient for the bias, which the learned ALiBi scale needs.
-        attend = self._attend_plain if torch.is_grad_enabled() else self._attend_fused
+        attend = self._attend_plain if bias_RHNN.requires_grad else self._attend_fused
         output_RHNd = attend(query, key, value, bias_RHNN)
         # (R, H, N, D / H) -> (R, N, D)
         return self.proj_drop(self.proj(output_RHNd.transpose(1, 2).reshape(rows, length, dim)))

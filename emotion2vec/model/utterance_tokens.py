@@ -29,19 +29,20 @@ class UtteranceTokens(nn.Module):
 
 
 def pool_utterance(
-    tokens_RUD: Tensor, visible_RVD: Tensor, visible_padding_RV: Tensor | None, method: str
+    tokens_RUD: Tensor, frames_RVD: Tensor, padding_RV: Tensor | None, method: str
 ) -> Tensor:
     """Read the student's utterance embedding (R, D) from the encoder's output (Eq. 7).
 
     Args:
         tokens_RUD: Outputs of the utterance tokens, (R, U, D).
-        visible_RVD: Outputs of the visible frames, (R, V, D).
-        visible_padding_RV: True where a visible frame is padding, (R, V).
-        method: `chunk` averages the tokens, `token` takes the last of them, `global` averages the visible
-            frames and needs no token.
+        frames_RVD: Outputs of the frames that the encoder was given, (R, V, D): on data2vec 2.0 the visible ones,
+            on data2vec all of them, the masked ones too.
+        padding_RV: True where such a frame is padding, (R, V).
+        method: `chunk` averages the tokens, `token` takes the last of them, `global` averages the valid frames
+            and needs no token.
     """
     if method == "global":
-        return pool_frames(visible_RVD, visible_padding_RV)
+        return pool_frames(frames_RVD, padding_RV)
     if method == "token":
         return tokens_RUD[:, -1]
     return tokens_RUD.mean(dim=1)

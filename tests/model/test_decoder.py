@@ -50,6 +50,7 @@ def test_decoder_equals_the_loops_at_masked_frames(
         kernel=kernel,
         groups=groups,
         input_dropout=0.0,
+        noise_std=0.0,
     ).double()
     parameters = [p for name, p in decoder.named_parameters() if "proj" not in name]
 
@@ -65,7 +66,7 @@ def test_decoder_equals_the_loops_at_masked_frames(
         return torch.stack(outputs)[MASKED_RT]
 
     assert_same_value_and_gradient(
-        lambda visible_RVD: decoder(visible_RVD, MASKED_RT, noise_std=0.0),
+        lambda visible_RVD: decoder(visible_RVD, MASKED_RT),
         oracle,
         [seeded(2, 4, dim)],
     )
