@@ -41,7 +41,7 @@ _TOLERANCE_S = 0.05
 CARD = CorpusCard(
     name="cmu_mosei",
     title="CMU-MOSEI",
-    licence="not stated for the data (the SDK's MIT licence is for its code)",
+    licence="not stated for the data",
     citation="A. Zadeh, P. P. Liang, S. Poria, E. Cambria, L.-P. Morency: Multimodal Language Analysis in the Wild: "
     "CMU-MOSEI Dataset and Interpretable Dynamic Fusion Graph. ACL 2018",
     url="https://github.com/CMU-MultiComp-Lab/CMU-MultimodalSDK",

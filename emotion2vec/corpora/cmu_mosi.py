@@ -36,7 +36,7 @@ _NAME = re.compile(r"(?P<video>.+)_(?P<number>\d+)")
 CARD = CorpusCard(
     name="cmu_mosi",
     title="CMU-MOSI",
-    licence="not stated for the data (the SDK's MIT licence is for its code)",
+    licence="not stated for the data",
     citation="A. Zadeh, R. Zellers, E. Pincus, L.-P. Morency: Multimodal Sentiment Intensity Analysis in Videos: "
     "Facial Gestures and Verbal Messages. IEEE Intelligent Systems 31(6), 2016",
     url="https://github.com/CMU-MultiComp-Lab/CMU-MultimodalSDK",
