@@ -43,6 +43,7 @@ EXTRAS = {
     "audformat": ["audformat>=1.4"],
     "evaluation": ["matplotlib>=3.8", "scikit-learn>=1.4", "umap-learn>=0.5.7"],
     "export": ["huggingface_hub>=0.30", "safetensors>=0.4"],
+    "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],  # Apache-2.0, MIT
     # GPL-3: eSpeak NG's library and voices, for the synthetic corpus of the quickstart and nothing else.
     "quickstart": ["espeakng-loader>=0.2.4"],
     "video": ["av>=12"],
