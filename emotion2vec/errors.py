@@ -49,6 +49,10 @@ class CheckpointError(Emotion2VecError):
     """A checkpoint is missing, damaged, unsafe or of another architecture."""
 
 
+class ExportError(Emotion2VecError):
+    """A model cannot be written in the form asked for, or what was written does not give the same features."""
+
+
 class FeatureStoreError(Emotion2VecError):
     """A feature store is missing, incomplete or belongs to other data."""
 
