@@ -1,13 +1,11 @@
-"""Reads checkpoints without ever executing what is in them.
+"""Reads checkpoints of every known format, without ever executing what is in them.
 
-In: a file written by `fairseq-hydra-train` with this plugin. Out: `LoadedEncoder` for feature extraction, or
-`LoadedCheckpoint` with all weights, for `initialise.py` and for export.
+In: a file or folder that `formats.py` opens. Out: `LoadedEncoder` for feature extraction, or `LoadedCheckpoint` with
+all weights under our names, for `initialise.py` and for export.
 """
 
 import hashlib
-import pickle
-import re
-import zipfile
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +15,24 @@ import torch
 from torch import Tensor
 
 from emotion2vec.errors import CheckpointError, ConfigError
+from emotion2vec.model.architecture import DATA2VEC2, OURS, Layout, read_sizes, recognise
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.encoder import SpeechEncoder
-from emotion2vec.model.factory import build_encoder
+from emotion2vec.model.factory import build_encoder, build_pretraining_model
+from emotion2vec.model.foreign_config import architecture_only, read_settings
+from emotion2vec.model.formats import OUR_MODEL_NAME, Source, open_source, read_state
+from emotion2vec.model.key_map import from_fairseq, to_fairseq
+from emotion2vec.model.stored_tensor import DamagedFileError, StoredTensor
 
-OUR_MODEL_NAME = "emotion2vec"
+__all__ = [
+    "OUR_MODEL_NAME", "LoadedCheckpoint", "LoadedEncoder", "file_sha256", "list_problems", "load_encoder",
+    "mismatches", "read_checkpoint", "read_state",
+]  # fmt: skip
+
+logger = logging.getLogger(__name__)
+
+# A classification head, as FunASR's emotion2vec+ has it: nothing here uses one
+_HEAD = frozenset({"proj.weight", "proj.bias"})
 
 
 @dataclass(frozen=True)
@@ -30,9 +41,9 @@ class LoadedCheckpoint:
 
     Attributes:
         config: Architecture and objective of the model.
-        tensors: Our names (`student.`, `decoder.`, `teacher.context.`) -> tensors on the CPU; a checkpoint may lack
-            decoder and teacher.
-        sha256: Digest of the file.
+        tensors: Our names (`student.`, `decoder.`, `teacher.context.`) -> tensors on the CPU, in the precision of the
+            file and where possible in its mapped memory. The student is whole; decoder and teacher may be missing.
+        sha256: Digest of the file with the weights.
         kind: Format of the file, in words.
     """
 
@@ -49,64 +60,14 @@ class LoadedEncoder:
     Attributes:
         config: Architecture and objective of the model.
         encoder: The student, in eval mode, on the CPU, float32.
-        sha256: Digest of the file.
-        kind: Format of the file.
+        sha256: Digest of the file with the weights.
+        kind: Format of the file, in words.
     """
 
     config: ModelConfig
     encoder: SpeechEncoder
     sha256: str
     kind: str
-
-
-def read_state(path: Path) -> dict[str, Any]:
-    """Read a checkpoint's contents: plain types and tensors only, anything else is refused.
-
-    Raises:
-        CheckpointError: Missing, damaged, not a checkpoint, or holding objects that would run code.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise CheckpointError(
-            f"{path}: no such checkpoint; expected a file such as checkpoint_last.pt"
-        )
-    if path.is_dir():
-        raise CheckpointError(
-            f"{path}: is a folder; expected a checkpoint file such as checkpoint_last.pt"
-        )
-    try:
-        state = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(_refusal(path, str(error))) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise CheckpointError(
-            f"{path}: damaged or cut short ({_first_line(error)}); use an older checkpoint of the run or "
-            "download the file again"
-        ) from None
-    if not isinstance(state, dict):
-        raise CheckpointError(
-            f"{path}: holds a {type(state).__name__}, expected a checkpoint's dictionary"
-        )
-    return state
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-
-
-def _refusal(path: Path, message: str) -> str:
-    named = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", message)
-    if named is None:
-        return (
-            f"{path}: not a checkpoint that can be read safely (it does not start like one); nothing was executed. "
-            "Expected a file such as checkpoint_last.pt"
-        )
-    return (
-        f"{path}: refused, because it holds an object of {named[1]!r}, which could run code; nothing was executed. "
-        "Expected tensors and plain types only"
-    )
 
 
 def file_sha256(path: Path) -> str:
@@ -116,55 +77,151 @@ def file_sha256(path: Path) -> str:
 
 
 def read_checkpoint(path: Path) -> LoadedCheckpoint:
-    """Read a checkpoint of any known format.
+    """Read a checkpoint of any known format: a file or a folder, recognised by its content.
 
     Raises:
-        CheckpointError: The file cannot be read, or holds another model.
+        CheckpointError: It cannot be read, is not safe to read, or holds another model.
     """
-    state = read_state(path)
-    config = _read_config(path, state)
+    source = open_source(Path(path))
+    try:
+        layout = recognise(source.model, model_name=_model_name(source))
+        config = _read_config(source, layout)
+        tensors = _our_tensors(source, layout, config)
+        _check_tensors(tensors, config)
+    except DamagedFileError as error:
+        raise CheckpointError(
+            f"{source.path}: damaged or cut short ({error}); use an older checkpoint of the run or download the "
+            "file again"
+        ) from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     return LoadedCheckpoint(
-        config, state["model"], file_sha256(path), "emotion2vec fairseq checkpoint"
+        config, tensors, file_sha256(source.path), _kind(source, layout, config)
     )
 
 
 def load_encoder(path: Path) -> LoadedEncoder:
-    """Read the student of a checkpoint.
+    """Read the student of a checkpoint of any known format.
 
     Raises:
-        CheckpointError: The file cannot be read, or its tensors do not fit the architecture it names.
+        CheckpointError: It cannot be read, is not safe to read, or holds another model.
     """
     checkpoint = read_checkpoint(path)
-    encoder = build_encoder(checkpoint.config)
+    with torch.device("meta"):  # no weights are drawn: the file's take their place
+        encoder = build_encoder(checkpoint.config)
     prefix = "student."
     tensors = {
-        key.removeprefix(prefix): tensor
+        key.removeprefix(prefix): tensor.to(torch.float32, copy=True)
         for key, tensor in checkpoint.tensors.items()
         if key.startswith(prefix)
     }
-    problems = mismatches(encoder.state_dict(), tensors)
+    encoder.load_state_dict(tensors, assign=True)
+    return LoadedEncoder(checkpoint.config, encoder.eval(), checkpoint.sha256, checkpoint.kind)
+
+
+def _model_name(source: Source) -> str | None:
+    settings = source.settings or {}
+    name = settings.get("_name") or settings.get("arch")
+    return str(name) if name else None
+
+
+def _kind(source: Source, layout: Layout, config: ModelConfig) -> str:
+    if layout is OURS:
+        return f"emotion2vec {source.container}"
+    has_tokens = config.num_utterance_tokens > 0
+    name = "data2vec 2.0" if layout is DATA2VEC2 else "data2vec"
+    return f"{f'emotion2vec on {name}' if has_tokens else name}, {source.container}"
+
+
+def _read_config(source: Source, layout: Layout) -> ModelConfig:
+    if layout is OURS and source.settings is not None:
+        return _validated(source.settings)
+    sizes = read_sizes(source.model, layout)
+    if source.settings is None or layout is OURS:
+        return _validated(_consistent(sizes))
+    if source.task.get("normalize") is False:
+        raise CheckpointError(
+            "was trained on waveforms that are not normalised (task.normalize=False), expected normalised ones; its "
+            "features would be wrong here"
+        )
+    settings = read_settings(source.settings, sizes["backbone"])
+    try:
+        return ModelConfig.from_mapping(
+            _consistent({**settings, **sizes, **_width(settings, sizes)})
+        )
+    except ConfigError as error:
+        logger.warning(
+            "%s: training settings left at their defaults, as they cannot be expressed here (%s)",
+            source.path, error,
+        )  # fmt: skip
+    settings = architecture_only(settings)
+    return _validated(_consistent({**settings, **sizes, **_width(settings, sizes)}))
+
+
+def _width(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> dict[str, Any]:
+    """Take what a config tells better than shapes: width of the positions, and heads that no tensor counts."""
+    better: dict[str, Any] = {}
+    depth, width = sizes["conv_pos_depth"], settings.get("conv_pos_width")
+    if width is not None and max(3, width // depth) == max(3, sizes["conv_pos_width"] // depth):
+        better["conv_pos_width"] = width
+    if sizes["backbone"] == "data2vec" and "num_heads" in settings:
+        better["num_heads"] = settings["num_heads"]
+    return better
+
+
+def _consistent(values: dict[str, Any]) -> dict[str, Any]:
+    """Fit the objective to the sizes: no more target layers than there are, no utterance loss without tokens."""
+    top_k = values.get("average_top_k_layers", ModelConfig.average_top_k_layers)
+    values = {**values, "average_top_k_layers": min(top_k, values["depth"])}
+    if not values["num_utterance_tokens"] and values.get("utterance_method") != "global":
+        values["utterance_loss_weight"] = 0.0
+    return values
+
+
+def _validated(values: Mapping[str, Any]) -> ModelConfig:
+    try:
+        return ModelConfig.from_mapping(values)
+    except (ConfigError, TypeError) as error:
+        raise CheckpointError(str(error)) from None
+
+
+def _our_tensors(source: Source, layout: Layout, config: ModelConfig) -> dict[str, Tensor]:
+    model, teacher = _loaded(source.model), _loaded(source.teacher)
+    if layout is OURS:
+        return model
+    tensors = from_fairseq({"model": model, "_ema": teacher}, config)
+    known = to_fairseq(tensors, config)
+    unknown = sorted(model.keys() - known["model"].keys())
+    head = [name for name in unknown if name in _HEAD]
+    if head:
+        logger.info("%s: its classification head (%s) is not read", source.path, ", ".join(head))
+    problems = [f"{name} is unexpected" for name in unknown if name not in _HEAD]
     problems += [
-        f"{key} is unexpected" for key in sorted(tensors.keys() - encoder.state_dict().keys())
+        f"_ema.{name} is unexpected" for name in sorted(teacher.keys() - known["_ema"].keys())
     ]
     if problems:
-        raise CheckpointError(f"{path}: {list_problems(problems)}")
-    encoder.load_state_dict(tensors)
-    return LoadedEncoder(
-        checkpoint.config, encoder.float().eval(), checkpoint.sha256, checkpoint.kind
-    )
+        raise CheckpointError(list_problems(problems))
+    return tensors
 
 
-def _read_config(path: Path, state: Mapping[str, Any]) -> ModelConfig:
-    model = state.get("cfg", {}).get("model", {}) if isinstance(state.get("cfg"), dict) else {}
-    name = model.get("_name") if isinstance(model, dict) else None
-    if name != OUR_MODEL_NAME or not isinstance(state.get("model"), dict):
-        raise CheckpointError(
-            f"{path}: holds a model named {name!r}, expected {OUR_MODEL_NAME!r} (a checkpoint of this plugin)"
-        )
-    try:
-        return ModelConfig.from_mapping(model)
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+def _loaded(section: Mapping[str, StoredTensor | Tensor]) -> dict[str, Tensor]:
+    return {
+        name: tensor.load() if isinstance(tensor, StoredTensor) else tensor
+        for name, tensor in section.items()
+    }
+
+
+def _check_tensors(tensors: Mapping[str, Tensor], config: ModelConfig) -> None:
+    """See that the student is whole, and that decoder and teacher, where they are there, fit."""
+    with torch.device("meta"):
+        wanted = build_pretraining_model(config).state_dict()
+    required = {
+        key: value for key, value in wanted.items() if key.startswith("student.") or key in tensors
+    }
+    problems = mismatches(required, tensors)
+    problems += [f"{key} is unexpected" for key in sorted(tensors.keys() - wanted.keys())]
+    if problems:
+        raise CheckpointError(list_problems(problems))
 
 
 def mismatches(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
