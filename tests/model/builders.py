@@ -13,6 +13,7 @@ from emotion2vec.model.key_map import to_fairseq
 from emotion2vec.model.masking import draw_span_mask, num_masked_frames
 from emotion2vec.seeding import derive_rng
 from emotion2vec.structs import PretrainBatch, num_frames
+from tests.oracles.data2vec_forward import Data2VecOracle
 from tests.oracles.pretraining_forward import OracleModel, OracleSettings
 
 NO_RANDOMNESS: dict[str, Any] = {
@@ -140,4 +141,5 @@ def oracle_pair(model: Emotion2VecPretraining) -> tuple[OracleModel, OracleModel
     student = {
         name: value.detach().clone().requires_grad_() for name, value in sections["model"].items()
     }
-    return OracleModel(student, settings), OracleModel(sections["_ema"], settings)
+    oracle = Data2VecOracle if model.config.backbone == "data2vec" else OracleModel
+    return oracle(student, settings), oracle(sections["_ema"], settings)

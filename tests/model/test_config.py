@@ -9,6 +9,7 @@ from emotion2vec.errors import ConfigError
 from emotion2vec.model.config import ModelConfig
 
 PAPER_AND_RELEASED = {
+    "backbone": "data2vec2", "mask_rule": "share",
     "conv_dim": 512, "embed_dim": 768, "num_heads": 12, "mlp_ratio": 4, "prenet_depth": 4, "depth": 8,
     "norm_eps": 1e-5, "conv_pos_width": 95, "conv_pos_depth": 5, "conv_pos_groups": 16,
     "alibi_scale": 1.0, "encoder_dropout": 0.1, "attention_dropout": 0.1, "activation_dropout": 0.0,
@@ -43,6 +44,8 @@ def test_every_field_says_what_it_is() -> None:
             {"utterance_method": "mean"},
             r"utterance_method must be one of .*'chunk'.* but is 'mean'",
         ),
+        ({"backbone": "wavlm"}, r"backbone must be one of .*'data2vec'.* but is 'wavlm'"),
+        ({"mask_rule": "all"}, r"mask_rule must be one of .*'spans'.* but is 'all'"),
         ({"utterance_target_norm": "batch"}, r"utterance_target_norm must be one of .* is 'batch'"),
         (
             {"utterance_loss_reduction": "max"},
@@ -77,6 +80,8 @@ def test_impossible_value_is_named_with_what_is_allowed(
         {"frame_loss_weight": 0.0},
         {"utterance_method": "token", "num_utterance_tokens": 1},
         {"prenet_depth": 0},
+        {"backbone": "data2vec", "prenet_depth": 0, "depth": 12, "mask_rule": "spans"},
+        {"backbone": "data2vec", "decoder_groups": 7},
     ],
 )
 def test_settings_of_the_ablations_are_valid(overrides: dict[str, Any]) -> None:

@@ -34,6 +34,18 @@ def test_teacher_update_equals_the_loops(decay: float) -> None:
         torch.testing.assert_close(value.detach(), expected[name], rtol=1e-12, atol=1e-14)
 
 
+def test_data2vecs_teacher_copies_positions_and_averages_the_rest() -> None:
+    model = tiny_model(backbone="data2vec")
+    student = dict(model.student.context.named_parameters())
+    before = {name: value.clone() for name, value in model.teacher.context.named_parameters()}
+    model.teacher.update(model.student.context, 0.9)
+    for name, value in model.teacher.context.named_parameters():
+        decay = 0.0 if name.startswith("positions.") else 0.9
+        expected = formulas.ema_step_loops(before[name], student[name].detach(), decay)
+        torch.testing.assert_close(value.detach(), expected, rtol=1e-12, atol=1e-14)
+    assert any(name.startswith("positions.") for name in before)
+
+
 def test_teacher_update_uses_the_decay_of_the_update_and_returns_it() -> None:
     model = tiny_model(ema_decay=0.5, ema_end_decay=0.9, ema_anneal_end_step=4)
     before = model.teacher.context.input_norm.weight.clone()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emotion2vec.model.positions import AlibiBias, ConvPositions, alibi_slopes
+from emotion2vec.model.positions import AlibiBias, ConvPositions, NoBias, alibi_slopes
 from tests.model.helpers import assert_same_value_and_gradient, padding, seeded
 from tests.oracles import formulas
 from tests.oracles.pretraining_forward import conv_norm_gelu
@@ -74,3 +74,9 @@ def test_conv_positions_of_a_padded_row_are_those_of_the_row_alone() -> None:
     together = positions(frames_RTD, padding((9, 5), 9))
     torch.testing.assert_close(together[1:, :5], positions(frames_RTD[1:, :5]))
     torch.testing.assert_close(together[:1], positions(frames_RTD[:1]))
+
+
+def test_no_bias_is_zero_for_every_token_and_frame() -> None:
+    bias = NoBias()(torch.tensor([[0, 1, 4]]), 2)
+    assert torch.equal(bias, torch.zeros(1, 1, 1, 5))
+    assert not list(NoBias().parameters())

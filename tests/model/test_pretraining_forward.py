@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from emotion2vec.model.config import BACKBONES
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining, PretrainOutput
 from emotion2vec.model.key_map import to_fairseq
 from emotion2vec.structs import PretrainBatch
@@ -22,6 +23,12 @@ CASES = [
     ({"utterance_target_norm": "instance", "average_top_k_layers": 1}, UNPADDED),
     ({"frame_target_norm": "layer", "utterance_target_norm": "none"}, PADDED),
     ({"frame_target_norm": "none", "prenet_depth": 0, "depth": 3}, UNPADDED),
+    ({"backbone": "data2vec", "utterance_method": "chunk"}, UNPADDED),
+    ({"backbone": "data2vec", "utterance_method": "chunk"}, PADDED),
+    ({"backbone": "data2vec", "utterance_method": "token", "prenet_depth": 0, "depth": 3}, PADDED),
+    ({"backbone": "data2vec", "utterance_method": "global", "num_utterance_tokens": 0}, UNPADDED),
+    ({"backbone": "data2vec", "utterance_method": "global", "num_utterance_tokens": 0}, PADDED),
+    ({"backbone": "data2vec", "utterance_method": "global"}, PADDED),
 ]
 
 
@@ -71,8 +78,9 @@ def test_losses_and_gradients_equal_the_oracle(
         torch.testing.assert_close(gradient, oracle.state[name].grad, rtol=1e-8, atol=1e-11)
 
 
-def test_features_of_every_layer_equal_the_oracle() -> None:
-    model = tiny_model().eval()
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_features_of_every_layer_equal_the_oracle(backbone: str) -> None:
+    model = tiny_model(backbone=backbone).eval()
     batch = make_batch((3200,))
     features = model.student.extract(batch.waveform_BS)
     oracle, _ = oracle_pair(model)
@@ -109,16 +117,18 @@ def test_alpha_zero_gives_the_gradient_of_the_frame_loss_alone() -> None:
             torch.testing.assert_close(gradient, expected_gradient, rtol=1e-8, atol=1e-11)
 
 
-def test_no_gradient_reaches_the_teacher() -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_no_gradient_reaches_the_teacher(backbone: str) -> None:
+    model = tiny_model(backbone=backbone)
     output = model(make_batch(UNPADDED))
     model.combine(output).backward()
     assert all(parameter.grad is None for parameter in model.teacher.parameters())
     assert not any(parameter.requires_grad for parameter in model.teacher.parameters())
 
 
-def test_every_trained_parameter_gets_a_gradient() -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_trained_parameter_gets_a_gradient(backbone: str) -> None:
+    model = tiny_model(backbone=backbone)
     output = model(make_batch(UNPADDED))
     model.combine(output).backward()
     without = [
@@ -136,8 +146,9 @@ def test_teacher_stays_in_eval_mode_while_the_student_trains() -> None:
     assert not any(module.training for module in model.teacher.modules())
 
 
-def test_clones_of_one_utterance_share_their_targets_but_not_their_masks() -> None:
-    model = tiny_model()
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_clones_of_one_utterance_share_their_targets_but_not_their_masks(backbone: str) -> None:
+    model = tiny_model(backbone=backbone)
     batch = make_batch((6400,))
     both = model(batch)
     singles = [

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from emotion2vec.model.config import BACKBONES
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.model.losses import LossCounts
 from emotion2vec.structs import PretrainBatch
@@ -29,12 +30,13 @@ def accumulated_gradients(
     }
 
 
+@pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("alpha", [0.0, 1.0, 10.0])
 @pytest.mark.parametrize("sizes", [(2, 2), (1, 3), (1, 1, 1, 1)])
 def test_gradient_does_not_depend_on_how_the_batch_is_split(
-    sizes: tuple[int, ...], alpha: float
+    sizes: tuple[int, ...], alpha: float, backbone: str
 ) -> None:
-    model = tiny_model(utterance_loss_weight=alpha)
+    model = tiny_model(backbone=backbone, utterance_loss_weight=alpha)
     batch = make_batch(LENGTHS)
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     parts = [

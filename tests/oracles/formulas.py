@@ -6,6 +6,7 @@ B utterances, C clones, R = B * C rows, T frames, V visible frames, U utterance 
 a matrix.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -170,6 +171,35 @@ def restore_frames_loops(visible_RVD: Tensor, masked_RT: Tensor, fill_RTD: Tenso
                 next_visible += 1
         rows.append(torch.stack(frames))
     return torch.stack(rows)
+
+
+def hide_frames_loops(frames_RTD: Tensor, masked_RT: Tensor, embedding_D: Tensor) -> Tensor:
+    """Put the mask embedding in place of every masked frame, (R, T, D)."""
+    rows = []
+    for r in range(frames_RTD.shape[0]):
+        frames = [
+            embedding_D if bool(masked_RT[r, t]) else frames_RTD[r, t]
+            for t in range(frames_RTD.shape[1])
+        ]
+        rows.append(torch.stack(frames))
+    return torch.stack(rows)
+
+
+def span_coverage_by_enumeration(num_frames: int, *, span_frames: int, prob: float) -> float:
+    """Average size of the union of data2vec's spans, over every choice of starts (small sizes only)."""
+    exact = prob * num_frames / span_frames
+    average = 0.0
+    for num_spans, chance in ((int(exact), 1 - exact % 1), (int(exact) + 1, exact % 1)):
+        num_spans = max(1, num_spans)
+        num_starts = num_frames - span_frames
+        if num_starts <= num_spans:
+            num_starts = num_spans + 1
+        sizes = []
+        for starts in itertools.combinations(range(num_starts), num_spans):
+            union = {s + i for s in starts for i in range(span_frames) if s + i < num_frames}
+            sizes.append(len(union))
+        average += chance * sum(sizes) / len(sizes)
+    return average
 
 
 def channel_std_loops(values_ND: Tensor) -> float:

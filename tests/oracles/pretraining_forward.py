@@ -179,6 +179,11 @@ class OracleModel:
             ffns.append(ffn_TD)
         return x_TD, ffns, layers
 
+    def split(self, output: Tensor, masked_T: Tensor) -> tuple[Tensor, Tensor]:
+        """Cut the encoder's output into tokens (U, D) and the visible frames (V, D)."""
+        num_tokens = output.shape[0] - int((~masked_T).sum())
+        return output[:num_tokens], output[num_tokens:]
+
     def decode(self, visible_VD: Tensor, masked_T: Tensor) -> Tensor:
         """Section 4.1's convolutional decoder over restored frames (noise 0), (T, D)."""
         fill = visible_VD.new_zeros(1, masked_T.shape[0], visible_VD.shape[1])
@@ -222,8 +227,7 @@ def pretraining_losses(
         target_TD, utterance_target_D = teacher_targets(frames_TD, teacher, settings)
         for masked_T in masked_CT:
             output, _, _ = student.encode(frames_TD, masked_T)
-            num_tokens = output.shape[0] - int((~masked_T).sum())
-            tokens_UD, visible_VD = output[:num_tokens], output[num_tokens:]
+            tokens_UD, visible_VD = student.split(output, masked_T)
             prediction_TD = student.decode(visible_VD, masked_T)
             frame_sum = frame_sum + formulas.squared_error_loops(
                 prediction_TD[masked_T], target_TD[masked_T]
