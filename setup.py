@@ -41,6 +41,8 @@ REQUIRED = [
 
 EXTRAS = {
     "audformat": ["audformat>=1.4"],
+    # openSMILE's licence allows research and private use, no commercial products: only for the baseline `egemaps`.
+    "egemaps": ["opensmile>=2.5"],
     "evaluation": ["matplotlib>=3.8", "scikit-learn>=1.4", "umap-learn>=0.5.7"],
     "export": ["huggingface_hub>=0.30", "safetensors>=0.4"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],  # Apache-2.0, MIT
@@ -53,6 +55,7 @@ EXTRAS = {
         "hypothesis>=6.100",
         "import-linter>=2.1",
         "mypy>=1.11",
+        "opensmile>=2.5",  # licence: see the extra `egemaps`
         "pytest>=8.2",
         "pytest-cov>=5",
         "pytest-xdist>=3.6",
