@@ -15,8 +15,8 @@ from torch import Tensor
 from emotion2vec.audio.io import is_silent, normalise_waveform
 from emotion2vec.errors import AudioError, ConfigError
 from emotion2vec.features.settings import ExtractionSettings
-from emotion2vec.features.upstreams import Upstream
-from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME, num_frames, padding_from_lengths
+from emotion2vec.features.upstreams import SummarisingUpstream, Upstream
+from emotion2vec.structs import padding_from_lengths
 
 _NORM_EPS = 1e-5
 
@@ -46,6 +46,26 @@ def check_not_silent(waveform_S: Tensor, source: str) -> Tensor:
     return waveform_S
 
 
+def check_long_enough(upstream: Upstream, waveform_S: Tensor, source: str) -> Tensor:
+    """Return the waveform (S,) if the upstream can make at least one frame of it.
+
+    Raises:
+        AudioError: It is too short for this upstream.
+    """
+    if len(waveform_S) < upstream.grid.min_samples:
+        raise AudioError(
+            source,
+            f"is too short for {upstream.name}: {len(waveform_S)} samples at 16 kHz, at least "
+            f"{upstream.grid.min_samples} are needed",
+        )
+    return waveform_S
+
+
+def utterance_source(upstream: Upstream, settings: ExtractionSettings) -> str:
+    """Say what an utterance's vector is made of, for the store: `frames`, `tokens`, `both` or `functionals`."""
+    return "functionals" if isinstance(upstream, SummarisingUpstream) else settings.utterance_from
+
+
 def encode_batch(
     upstream: Upstream, waveforms: Sequence[Tensor], settings: ExtractionSettings
 ) -> list[np.ndarray]:
@@ -53,12 +73,19 @@ def encode_batch(
 
     Args:
         upstream: The model.
-        waveforms: Speech at 16 kHz, each (S_i,), at least 400 samples.
+        waveforms: Speech at 16 kHz, each (S_i,), at least as long as the upstream needs.
         settings: What to make of it; windows are not used here.
 
     Returns:
         For each utterance (T_i, D) or (T_i, L, D); with granularity `utterance` T_i is 1.
+
+    Raises:
+        AudioError: An utterance is too short for this upstream.
     """
+    for number, waveform_S in enumerate(waveforms):
+        check_long_enough(upstream, waveform_S, f"utterance {number} of the batch")
+    if settings.granularity == "utterance" and isinstance(upstream, SummarisingUpstream):
+        return [_summarise(upstream, waveform_S, settings) for waveform_S in waveforms]
     lengths_B = torch.tensor([len(waveform_S) for waveform_S in waveforms])
     waveform_BS = torch.nn.utils.rnn.pad_sequence(
         [_normalise(upstream, waveform_S) for waveform_S in waveforms], batch_first=True
@@ -68,7 +95,7 @@ def encode_batch(
     frames_BT, tokens_BU = _encode(upstream, waveform_BS, padding_BS, settings)
     results = []
     for row, length in enumerate(lengths_B.tolist()):
-        frames_T = frames_BT[row, : num_frames(length)]
+        frames_T = frames_BT[row, : upstream.grid.num_frames(length)]
         if settings.granularity == "utterance":
             frames_T = _utterance_vector(frames_T.mean(dim=0), tokens_BU[row], settings)[None]
         results.append(frames_T.cpu().numpy())
@@ -86,17 +113,19 @@ def encode_long(
         settings: What to make of it, and the windows.
 
     Yields:
-        Pieces (T_i, D) or (T_i, L, D) that together have exactly num_frames(S) rows; with granularity
+        Pieces (T_i, D) or (T_i, L, D) that together have as many rows as the audio has frames; with granularity
         `utterance` one piece of one row. Tokens of the windows are averaged by the frames they contribute.
     """
+    if upstream.needs_whole or isinstance(upstream, SummarisingUpstream):
+        yield encode_batch(upstream, [waveform_S], settings)[0]
+        return
     mean, scale = _statistics(upstream, waveform_S)
-    total_frames = num_frames(len(waveform_S))
+    total_frames = upstream.grid.num_frames(len(waveform_S))
+    windows = settings.window.windows(total_frames, upstream.grid.rate_hz)
     frame_sum: Tensor | None = None
     token_sum: Tensor | None = None
-    for seen_start, start, end, seen_end in settings.window.windows(total_frames):
-        # frame t sees samples 320 t to 320 t + 399
-        stop = SAMPLES_PER_FRAME * (seen_end - 1) + MIN_SAMPLES
-        window_S = (waveform_S[SAMPLES_PER_FRAME * seen_start : stop] - mean) * scale
+    for seen_start, start, end, seen_end in windows:
+        window_S = (waveform_S[upstream.grid.samples(seen_start, seen_end)] - mean) * scale
         frames_BT, tokens_BU = _encode(upstream, window_S[None], None, settings)
         frames_T = frames_BT[0, start - seen_start : end - seen_start]
         if settings.granularity == "frame":
@@ -136,6 +165,15 @@ def _encode(
     padding = None if padding_BS is None else padding_BS.to(upstream.device)
     states = upstream.encode(waveform_BS.to(upstream.device), padding)
     return settings.layers.select(states.layers), settings.layers.select(states.tokens)
+
+
+def _summarise(
+    upstream: SummarisingUpstream, waveform_S: Tensor, settings: ExtractionSettings
+) -> np.ndarray:
+    """Let the upstream make the utterance's vector itself: (1, D), or (1, L, D) with `all` layers."""
+    vector_BTD = upstream.summarise(waveform_S)[None, None]
+    vector: np.ndarray = settings.layers.select((vector_BTD,))[0].numpy()
+    return vector
 
 
 def _utterance_vector(mean_D: Tensor, tokens_U: Tensor, settings: ExtractionSettings) -> Tensor:

@@ -19,7 +19,14 @@ from emotion2vec.audio.parallel import default_jobs
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, FeatureStoreError
-from emotion2vec.features.encode import check_not_silent, check_settings, encode_batch, encode_long
+from emotion2vec.features.encode import (
+    check_long_enough,
+    check_not_silent,
+    check_settings,
+    encode_batch,
+    encode_long,
+    utterance_source,
+)
 from emotion2vec.features.settings import ExtractionSettings, plan_batches
 from emotion2vec.features.store import StoreSettings
 from emotion2vec.features.store_writer import Computed, FeatureStoreWriter, Skipped
@@ -133,9 +140,9 @@ def _store_settings(upstream: Upstream, settings: ExtractionSettings) -> StoreSe
         checkpoint=upstream.identity,
         layers=settings.layers.name,
         granularity=settings.granularity,
-        utterance_from=settings.utterance_from,
+        utterance_from=utterance_source(upstream, settings),
         dtype=upstream.dtype,
-        frame_rate_hz=upstream.frame_rate_hz,
+        frame_rate_hz=upstream.grid.rate_hz,
     )
 
 
@@ -149,7 +156,10 @@ def _extract_pending(
     batches = [[index for index in batch if not writer.is_done(index)] for batch in plan]
     pending = [batch for batch in batches if batch]
     loaded = progress(
-        _read_ahead(manifest, pending), description="extract", total=len(pending), unit="batch"
+        _read_ahead(upstream, manifest, pending),
+        description="extract",
+        total=len(pending),
+        unit="batch",
     )
     for batch in loaded:
         skipped = [
@@ -178,14 +188,15 @@ def _compute(
 
 
 def _read_ahead(
-    manifest: Manifest, batches: Sequence[Sequence[int]]
+    upstream: Upstream, manifest: Manifest, batches: Sequence[Sequence[int]]
 ) -> Iterator[list[tuple[int, Tensor | AudioError]]]:
     """Yield the speech of each batch; the next one is read while this one is encoded."""
     with ThreadPoolExecutor(max_workers=min(4, default_jobs())) as pool:
         waiting: list[tuple[Sequence[int], list[Future[Tensor | AudioError]]]] = []
         for batch in [*batches, None]:
             if batch is not None:
-                waiting.append((batch, [pool.submit(_read, manifest, index) for index in batch]))
+                reads = [pool.submit(_read, upstream, manifest, index) for index in batch]
+                waiting.append((batch, reads))
             if len(waiting) > 1 or (batch is None and waiting):
                 indices, futures = waiting.pop(0)
                 yield [
@@ -193,7 +204,7 @@ def _read_ahead(
                 ]
 
 
-def _read(manifest: Manifest, index: int) -> Tensor | AudioError:
+def _read(upstream: Upstream, manifest: Manifest, index: int) -> Tensor | AudioError:
     """Read one utterance, or return what is wrong with it."""
     utterance = manifest.utterances[index]
     path = manifest.root / utterance.path
@@ -201,6 +212,7 @@ def _read(manifest: Manifest, index: int) -> Tensor | AudioError:
         speech = read_audio(
             path, start_sample=utterance.start_sample, end_sample=utterance.end_sample
         )
+        check_long_enough(upstream, speech, str(path))
         return check_not_silent(speech, str(path))
     except AudioError as error:
         return error

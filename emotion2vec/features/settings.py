@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from emotion2vec.errors import ConfigError
-from emotion2vec.structs import FRAME_RATE_HZ, SAMPLE_RATE_HZ, num_frames
+from emotion2vec.structs import SAMPLE_RATE_HZ
 
 GRANULARITIES = ("frame", "utterance")
 UTTERANCE_SOURCES = ("frames", "tokens", "both")
@@ -86,36 +86,33 @@ class WindowPlan:
     """How long audio is cut, so that memory does not grow with its length.
 
     Attributes:
-        longest_frames: Audio up to this long is encoded in one piece.
-        core_frames: Frames that a window of longer audio contributes.
-        context_frames: Frames on either side of them that the window sees as well.
+        longest_s: Audio up to this long is encoded in one piece, in seconds.
+        core_s: What a window of longer audio contributes, in seconds.
+        context_s: What the window sees as well on either side, in seconds.
     """
 
-    longest_frames: int = 60 * FRAME_RATE_HZ
-    core_frames: int = 30 * FRAME_RATE_HZ
-    context_frames: int = 2 * FRAME_RATE_HZ
+    longest_s: float = 60.0
+    core_s: float = 30.0
+    context_s: float = 2.0
 
     def is_long(self, num_samples: int) -> bool:
         """Say whether audio of this many samples is cut."""
-        return num_frames(num_samples) > self.longest_frames
+        return num_samples > self.longest_s * SAMPLE_RATE_HZ
 
-    def windows(self, total_frames: int) -> list[tuple[int, int, int, int]]:
+    def windows(self, total_frames: int, rate_hz: float) -> list[tuple[int, int, int, int]]:
         """Cut the frames; every one lies in exactly one core.
+
+        Args:
+            total_frames: Frames of the audio.
+            rate_hz: Frames a second.
 
         Returns:
             (first seen, first kept, end of kept, end of seen) for each window, in frames.
         """
-        cores = [
-            (start, min(start + self.core_frames, total_frames))
-            for start in range(0, total_frames, self.core_frames)
-        ]
+        core, context = round(self.core_s * rate_hz), round(self.context_s * rate_hz)
+        cores = [(start, min(start + core, total_frames)) for start in range(0, total_frames, core)]
         return [
-            (
-                max(0, start - self.context_frames),
-                start,
-                end,
-                min(total_frames, end + self.context_frames),
-            )
+            (max(0, start - context), start, end, min(total_frames, end + context))
             for start, end in cores
         ]
 

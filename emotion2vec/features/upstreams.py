@@ -4,20 +4,19 @@ In: checkpoint path or baseline name. Out: an `Upstream`: padded speech (B, S) -
 B utterances, S samples, T frames, U utterance tokens, D width. Paper: Tables 2 and 4 (comparison of upstreams).
 """
 
-import math
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from emotion2vec.errors import CheckpointError, ConfigError
+from emotion2vec.features.baselines.catalogue import BASELINES
+from emotion2vec.features.frames import FrameGrid
 from emotion2vec.features.settings import DTYPES
 from emotion2vec.features.store import CheckpointIdentity
-from emotion2vec.model.encoder import EncoderFeatures, SpeechEncoder
-from emotion2vec.structs import FRAME_RATE_HZ, MIN_SAMPLES, SAMPLE_RATE_HZ, SAMPLES_PER_FRAME
 
 UNTRAINED_PREFIX = "untrained:"
 
@@ -34,6 +33,14 @@ class HiddenStates:
     layers: tuple[Tensor, ...]
     tokens: tuple[Tensor, ...]
 
+    @classmethod
+    def of_frames(cls, layers: tuple[Tensor, ...]) -> "HiddenStates":
+        """Build the states of an upstream without utterance tokens from its layers (B, T, D), in float32."""
+        return cls(
+            tuple(layer.float() for layer in layers),
+            tuple(layer.new_zeros(len(layer), 0, layer.shape[-1]).float() for layer in layers),
+        )
+
 
 class Upstream(Protocol):
     """A frozen model that turns speech into hidden states.
@@ -43,8 +50,9 @@ class Upstream(Protocol):
         identity: The checkpoint.
         num_states: Hidden states: layers + 1.
         num_tokens: Utterance tokens.
-        frame_rate_hz: Frames a second; frame t starts at sample 320 t.
+        grid: Where its frames lie.
         normalises: The waveform must have zero mean and unit variance.
+        needs_whole: Its frames depend on the whole recording, which is therefore never cut into windows.
         device: Where the computation runs.
         dtype: `float32` or `bfloat16`.
     """
@@ -53,13 +61,14 @@ class Upstream(Protocol):
     identity: CheckpointIdentity
     num_states: int
     num_tokens: int
-    frame_rate_hz: float
+    grid: FrameGrid
     normalises: bool
+    needs_whole: bool
     device: torch.device
     dtype: str
 
     def encode(self, waveform_BS: Tensor, padding_BS: Tensor | None) -> HiddenStates:
-        """Encode a padded batch.
+        """Encode a padded batch; no valid frame depends on the padding or on another row.
 
         Args:
             waveform_BS: Speech at 16 kHz, zero where padded, (B, S).
@@ -68,97 +77,20 @@ class Upstream(Protocol):
         ...
 
 
-class EncoderUpstream:
-    """Our encoder, pre-trained or not."""
+@runtime_checkable
+class SummarisingUpstream(Upstream, Protocol):
+    """An upstream that has a vector of its own for an utterance, instead of the mean over its frames."""
 
-    normalises = True
-    frame_rate_hz = float(FRAME_RATE_HZ)
+    def summarise(self, waveform_S: Tensor) -> Tensor:
+        """Describe an utterance.
 
-    def __init__(
-        self,
-        encoder: SpeechEncoder,
-        *,
-        name: str,
-        identity: CheckpointIdentity,
-        num_states: int,
-        num_tokens: int,
-        device: torch.device,
-        dtype: str,
-    ) -> None:
-        self.name, self.identity = name, identity
-        self.num_states, self.num_tokens = num_states, num_tokens
-        self.device, self.dtype = device, dtype
-        self._encoder = encoder.to(device).eval()
+        Args:
+            waveform_S: Speech at 16 kHz, (S,).
 
-    def encode(self, waveform_BS: Tensor, padding_BS: Tensor | None) -> HiddenStates:
-        """Run the encoder; see `Upstream.encode`. Waveform (B, S) -> layers (B, T, D), tokens (B, U, D)."""
-        narrow = self.dtype == "bfloat16"
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, torch.bfloat16, enabled=narrow),
-        ):
-            features: EncoderFeatures = self._encoder.extract(waveform_BS, padding_BS)
-        return HiddenStates(
-            tuple(layer.float() for layer in features.layers),
-            tuple(tokens.float() for tokens in features.tokens),
-        )
-
-
-class LogMelUpstream:
-    """80 log-mel energies every 20 ms: what the waveform tells without any learning.
-
-    Frame t covers samples 320 t to 320 t + 399 (25 ms), as the encoder's frames do, so both give the same number.
-    """
-
-    name = "logmel"
-    num_states = 1
-    num_tokens = 0
-    frame_rate_hz = float(FRAME_RATE_HZ)
-    normalises = False  # loudness tells about emotion
-    num_mels = 80
-    _fft_size = 512
-
-    def __init__(self, *, device: torch.device) -> None:
-        self.device, self.dtype = device, "float32"
-        self.identity = CheckpointIdentity(path=None, sha256=None, kind="baseline")
-        self._window = torch.hann_window(MIN_SAMPLES, device=device)
-        self._filters_KM = mel_filters(self.num_mels, self._fft_size).to(device)
-
-    def encode(self, waveform_BS: Tensor, padding_BS: Tensor | None) -> HiddenStates:
-        """Compute log-mel energies; see `Upstream.encode`. Waveform (B, S) -> one layer (B, T, 80)."""
-        # (B, S) -> (B, T, 400): frames overlap by 5 ms
-        frames_BTW = waveform_BS.unfold(-1, MIN_SAMPLES, SAMPLES_PER_FRAME) * self._window
-        power_BTK = torch.fft.rfft(frames_BTW, n=self._fft_size).abs().square()
-        log_BTM = torch.log(power_BTK @ self._filters_KM + 1e-6)
-        # fixed constants bring speech to about zero mean and unit variance: the probe's learning rate is made for that
-        return HiddenStates(
-            ((log_BTM + 4.0) / 4.0,), (log_BTM.new_zeros(len(log_BTM), 0, self.num_mels),)
-        )
-
-
-def mel_filters(num_mels: int, fft_size: int) -> Tensor:
-    """Build triangular filters, evenly spaced on the mel scale from 0 Hz to 8 kHz.
-
-    Returns:
-        Weights from the fft_size / 2 + 1 bins to the bands, (K, M).
-    """
-    top_mel = 2595.0 * math.log10(1.0 + SAMPLE_RATE_HZ / 2 / 700.0)
-    edges_hz = 700.0 * (
-        10.0 ** (torch.linspace(0, top_mel, num_mels + 2, dtype=torch.float64) / 2595.0) - 1.0
-    )
-    bins_hz = torch.linspace(0, SAMPLE_RATE_HZ / 2, fft_size // 2 + 1, dtype=torch.float64)
-    rising_KM = (bins_hz[:, None] - edges_hz[None, :-2]) / (edges_hz[1:-1] - edges_hz[:-2])
-    falling_KM = (edges_hz[None, 2:] - bins_hz[:, None]) / (edges_hz[2:] - edges_hz[1:-1])
-    return torch.minimum(rising_KM, falling_KM).clamp(min=0).float()
-
-
-def _load_logmel(device: torch.device, dtype: str) -> Upstream:
-    if dtype != "float32":
-        raise ConfigError(f"logmel is computed in float32 only, but dtype is {dtype!r}")
-    return LogMelUpstream(device=device)
-
-
-BASELINES: dict[str, Callable[[torch.device, str], Upstream]] = {"logmel": _load_logmel}
+        Returns:
+            (D,), float32, on the CPU; D need not be the width of the frames.
+        """
+        ...
 
 
 def load_upstream(
@@ -167,51 +99,47 @@ def load_upstream(
     """Load a checkpoint or a baseline.
 
     Args:
-        checkpoint: The name of a baseline, a path (`./logmel` where a folder has such a name), or
-            `untrained:PATH` for the architecture of the checkpoint at PATH with fresh weights from seed 0.
+        checkpoint: The name of a baseline, NAME:PATH for a baseline with the weights at PATH, a path (`./logmel`
+            where a folder has such a name), or `untrained:PATH` for the architecture of the checkpoint at PATH with
+            fresh weights from seed 0.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         dtype: `float32`, or `bfloat16` for autocast.
 
     Raises:
-        CheckpointError: Neither a checkpoint nor a baseline; or damaged, unsafe, of another architecture.
-        ConfigError: The device or precision is not available.
+        CheckpointError: Neither a checkpoint nor a baseline; or damaged, unsafe, of another architecture, or its
+            weights are neither here nor to be fetched.
+        ConfigError: The device, the precision or a package is not available.
     """
     target = resolve_device(device)
     if dtype not in DTYPES:
         raise ConfigError(f"dtype must be one of {DTYPES}, but is {dtype!r}")
-    name = str(checkpoint)
-    if name in BASELINES:
-        return BASELINES[name](target, dtype)
-    untrained = name.startswith(UNTRAINED_PREFIX)
-    path = Path(name.removeprefix(UNTRAINED_PREFIX))
+    name, separator, given = str(checkpoint).partition(":")
+    if name in BASELINES and (given or not separator):
+        return _load_baseline(name, Path(given) if given else None, device=target, dtype=dtype)
+    from emotion2vec.features.encoder_upstream import load_encoder_upstream
+
+    untrained = str(checkpoint).startswith(UNTRAINED_PREFIX)
+    path = Path(str(checkpoint).removeprefix(UNTRAINED_PREFIX))
     if not path.exists():
         raise CheckpointError(
             f"no checkpoint {str(path)!r}: expected an existing file or folder, {UNTRAINED_PREFIX}PATH, "
             f"or one of the baselines {sorted(BASELINES)}"
         )
-    return _load_encoder(path, untrained=untrained, device=target, dtype=dtype)
+    return load_encoder_upstream(path, untrained=untrained, device=target, dtype=dtype)
 
 
-def _load_encoder(path: Path, *, untrained: bool, device: torch.device, dtype: str) -> Upstream:
-    from emotion2vec.model.checkpoint import load_encoder
-    from emotion2vec.model.factory import build_encoder
-
-    # building a model draws weights: a program that extracts features keeps its own random numbers
-    with torch.random.fork_rng(devices=[]):
-        loaded = load_encoder(path)
-        torch.manual_seed(0)
-        encoder = build_encoder(loaded.config) if untrained else loaded.encoder
-    return EncoderUpstream(
-        encoder,
-        name=f"untrained ({path.name})" if untrained else path.name,
-        identity=CheckpointIdentity(
-            path.name, loaded.sha256, "untrained" if untrained else loaded.kind
-        ),
-        num_states=loaded.config.num_layers + 1,
-        num_tokens=loaded.config.num_utterance_tokens,
-        device=device,
-        dtype=dtype,
-    )
+def _load_baseline(name: str, given: Path | None, *, device: torch.device, dtype: str) -> Upstream:
+    """Load a baseline; its module, and what that needs, are imported now and not before."""
+    baseline = BASELINES[name]
+    if given is not None and baseline.url is None:
+        raise CheckpointError(
+            f"{name} has no weights, so '{name}:{given}' means nothing; say {name}"
+        )
+    if dtype != "float32" and not baseline.narrow:
+        raise ConfigError(f"{name} is computed in float32 only, but dtype is {dtype!r}")
+    module = importlib.import_module(f"emotion2vec.features.baselines.{baseline.module}")
+    upstream: Upstream = module.load(baseline, given, device=device, dtype=dtype)
+    return upstream
 
 
 def resolve_device(name: str) -> torch.device:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from emotion2vec.data.manifest import Manifest, read_manifest
+from emotion2vec.features.frames import FrameGrid
 from emotion2vec.features.store import CheckpointIdentity
 from emotion2vec.features.upstreams import HiddenStates
 from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME
@@ -21,7 +22,8 @@ class FakeUpstream:
 
     name = "fake"
     normalises = True
-    frame_rate_hz = 50.0
+    needs_whole = False
+    grid = FrameGrid()
     dtype = "float32"
     device = torch.device("cpu")
 

@@ -5,16 +5,18 @@ import pytest
 import torch
 
 from emotion2vec.errors import AudioError, ConfigError
+from emotion2vec.features.baselines.spectral import LogMelUpstream
 from emotion2vec.features.encode import check_not_silent, check_settings, encode_batch, encode_long
+from emotion2vec.features.encoder_upstream import EncoderUpstream
+from emotion2vec.features.frames import FrameGrid
 from emotion2vec.features.settings import ExtractionSettings, LayerSelection, WindowPlan
 from emotion2vec.features.store import CheckpointIdentity
-from emotion2vec.features.upstreams import EncoderUpstream, LogMelUpstream
 from emotion2vec.model.factory import build_encoder
 from emotion2vec.structs import num_frames
 from tests.features.fakes import FakeUpstream, random_waveforms
 from tests.model.builders import tiny_config
 
-WINDOWS = WindowPlan(longest_frames=20, core_frames=16, context_frames=5)
+WINDOWS = WindowPlan(longest_s=0.4, core_s=0.32, context_s=0.1)  # 20, 16 and 5 frames
 
 
 def tiny_upstream(dtype: str = "float32") -> EncoderUpstream:
@@ -116,3 +118,42 @@ def test_the_dither_of_an_empty_recording_is_silence_here_as_in_the_check() -> N
     with pytest.raises(AudioError, match=r"a\.wav: is silent"):
         check_not_silent(dither, "a.wav")
     check_not_silent(100 * dither, "a.wav")
+
+
+def test_a_clip_shorter_than_the_upstream_needs_is_refused_with_both_lengths() -> None:
+    upstream = FakeUpstream()
+    upstream.grid = FrameGrid(465, 160, 465)
+    with pytest.raises(
+        AudioError,
+        match="utterance 1 of the batch: is too short for fake: 464 samples.*at least 465",
+    ):
+        encode_batch(upstream, random_waveforms(465, 464), ExtractionSettings())
+
+
+class WholeUpstream(FakeUpstream):
+    """Wants whole recordings, and has a vector of its own for them: their first three samples."""
+
+    needs_whole = True
+
+    def summarise(self, waveform_S: torch.Tensor) -> torch.Tensor:
+        return waveform_S[:3]
+
+
+def test_an_upstream_that_needs_whole_recordings_is_given_no_windows() -> None:
+    upstream = WholeUpstream()
+    (waveform,) = random_waveforms(16_000)
+    (joined,) = encode_long(upstream, waveform, ExtractionSettings(window=WINDOWS))
+    assert upstream.longest == 16_000
+    assert len(joined) == num_frames(16_000)
+
+
+@pytest.mark.parametrize(("layers", "shape"), [("last", (1, 3)), ("all", (1, 1, 3))])
+def test_an_upstream_may_make_the_utterances_vector_itself(layers: str, shape: tuple) -> None:
+    waveforms = random_waveforms(4000, 7000)
+    settings = ExtractionSettings("utterance", LayerSelection(layers), window=WINDOWS)
+    vectors = encode_batch(WholeUpstream(num_states=1), waveforms, settings)
+    for waveform, vector in zip(waveforms, vectors, strict=True):
+        assert vector.shape == shape
+        assert vector.ravel().tolist() == waveform[:3].tolist()
+    (long,) = encode_long(WholeUpstream(num_states=1), waveforms[1], settings)
+    np.testing.assert_array_equal(long, vectors[1])

@@ -54,10 +54,11 @@ def test_settings_list_every_problem() -> None:
 
 
 @pytest.mark.parametrize("total", [1, 99, 100, 101, 250, 300, 1234])
-def test_windows_keep_every_frame_once_and_see_the_context(total: int) -> None:
-    plan = WindowPlan(longest_frames=50, core_frames=100, context_frames=7)
+@pytest.mark.parametrize("rate_hz", [50.0, 100.0])
+def test_windows_keep_every_frame_once_and_see_the_context(total: int, rate_hz: float) -> None:
+    plan = WindowPlan(longest_s=1.0, core_s=100 / rate_hz, context_s=7 / rate_hz)
     kept = []
-    for seen_start, start, end, seen_end in plan.windows(total):
+    for seen_start, start, end, seen_end in plan.windows(total, rate_hz):
         assert seen_start == max(0, start - 7)
         assert seen_end == min(total, end + 7)
         kept += range(start, end)
@@ -73,3 +74,8 @@ def test_batches_hold_every_utterance_once_within_the_limit(limit: int) -> None:
         len(batch) * max(lengths[index] for index in batch) for batch in batches if len(batch) > 1
     ]
     assert all(size <= limit for size in padded)
+
+
+def test_audio_is_long_from_the_first_sample_beyond_the_limit() -> None:
+    assert not WindowPlan(longest_s=2.0).is_long(32_000)
+    assert WindowPlan(longest_s=2.0).is_long(32_001)

@@ -1,56 +1,17 @@
-"""Baselines, and the sentences for names that mean nothing."""
+"""Names and paths of upstreams, and the sentences for those that mean nothing."""
 
-import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from emotion2vec.errors import CheckpointError, ConfigError
-from emotion2vec.features.upstreams import (
-    LogMelUpstream,
-    load_upstream,
-    mel_filters,
-    resolve_device,
-)
-from emotion2vec.structs import num_frames
+from emotion2vec.features.baselines.catalogue import BASELINES
+from emotion2vec.features.upstreams import load_upstream, resolve_device
 from tests.features.fakes import random_waveforms
 from tests.helpers.checkpoints import write_checkpoint
-
-
-def log_mel_loops(waveform: list[float], frame: int) -> list[float]:
-    """Log-mel energies of one frame from the definition: DFT sums, triangles on the mel scale."""
-    window = [0.5 - 0.5 * math.cos(2 * math.pi * i / 400) for i in range(400)]
-    samples = [waveform[320 * frame + i] * window[i] for i in range(400)]
-    power = []
-    for k in range(257):
-        real = sum(x * math.cos(2 * math.pi * k * i / 512) for i, x in enumerate(samples))
-        imaginary = sum(x * math.sin(2 * math.pi * k * i / 512) for i, x in enumerate(samples))
-        power.append(real * real + imaginary * imaginary)
-    top = 2595 * math.log10(1 + 8000 / 700)
-    edges = [700 * (10 ** (top * m / 81 / 2595) - 1) for m in range(82)]
-    result = []
-    for low, centre, high in zip(edges, edges[1:], edges[2:], strict=False):
-        energy = 0.0
-        for k, value in enumerate(power):
-            hertz = k * 8000 / 256
-            weight = min((hertz - low) / (centre - low), (high - hertz) / (high - centre))
-            energy += max(0.0, weight) * value
-        result.append((math.log(energy + 1e-6) + 4) / 4)
-    return result
-
-
-def test_logmel_agrees_with_its_definition() -> None:
-    upstream = LogMelUpstream(device=torch.device("cpu"))
-    (waveform,) = random_waveforms(1100)
-    (layer,) = upstream.encode(0.1 * waveform[None], None).layers
-    assert layer.shape == (1, num_frames(1100), 80)
-    expected = torch.tensor([log_mel_loops((0.1 * waveform).tolist(), frame) for frame in (0, 2)])
-    torch.testing.assert_close(layer[0, [0, 2]], expected, atol=1e-3, rtol=1e-4)
-
-
-def test_every_mel_band_hears_something() -> None:
-    assert bool((mel_filters(80, 512).sum(0) > 0).all())
 
 
 @pytest.mark.parametrize("name", ["no_such.pt", "wavlm_huge", "untrained:no_such.pt"])
@@ -106,6 +67,34 @@ def test_a_folder_called_like_a_baseline_does_not_hide_it(
     assert load_upstream("logmel").name == "logmel"
 
 
-def test_logmel_refuses_bfloat16() -> None:
-    with pytest.raises(ConfigError, match="float32 only"):
-        load_upstream("logmel", dtype="bfloat16")
+@pytest.mark.parametrize("name", ["logmel", "mfcc", "egemaps"])
+def test_descriptors_refuse_bfloat16_and_files(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is computed in float32 only"):
+        load_upstream(name, dtype="bfloat16")
+    with pytest.raises(CheckpointError, match=f"{name} has no weights, so '{name}:a.pt' means"):
+        load_upstream(f"{name}:a.pt")
+
+
+def test_a_name_with_a_colon_and_nothing_behind_it_is_no_baseline() -> None:
+    with pytest.raises(CheckpointError, match="no checkpoint 'wavlm_base:'"):
+        load_upstream("wavlm_base:")
+
+
+def test_an_unknown_name_is_answered_with_all_names() -> None:
+    with pytest.raises(CheckpointError) as caught:
+        load_upstream("wavlm")
+    assert [name for name in BASELINES if repr(name) not in str(caught.value)] == []
+
+
+def test_the_names_are_known_without_torch_and_the_registry_without_their_packages() -> None:
+    program = (
+        "import sys\n"
+        "import emotion2vec.features.baselines.catalogue\n"
+        "print('torch' in sys.modules)\n"
+        "import emotion2vec.features.upstreams\n"
+        "print(sorted({'torchaudio', 'opensmile', 'fairseq', 'pandas'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "False\n[]\n", done.stderr
