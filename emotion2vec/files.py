@@ -4,9 +4,12 @@ A kill in the middle leaves the old file, or none, and a hidden temporary one be
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_PARTIAL_NAME = re.compile(r"\..*\.(?P<pid>\d+)\.part(\.\w+)?")
 
 
 @contextmanager
@@ -38,3 +41,29 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file with Unix line ends, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def remove_partial_files(folder: Path) -> int:
+    """Remove the temporary files that killed runs left in a folder and below it; returns their number.
+
+    A run that still goes on, on this machine, keeps its own.
+    """
+    number = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            match = _PARTIAL_NAME.fullmatch(name) if name.startswith(".") else None
+            if match and not _is_running(int(match["pid"])):
+                with suppress(OSError):  # of another user: it does no harm
+                    Path(parent, name).unlink()
+                    number += 1
+    return number
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True

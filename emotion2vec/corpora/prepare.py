@@ -1,30 +1,36 @@
 """Release on disk -> manifest folder, for every corpus alike.
 
-In: name, root, options. Out: manifest folder (`data/manifest.py`) and, where the release is not 16 kHz mono,
-FLAC files. The steps: parse (one file for each corpus), measure or convert (`convert.py`), compare counts, write.
+In: name, root, options. Out: manifest folder (`data/manifest.py`) and, where the release is not 16 kHz mono or holds
+segments of longer files, copies. The steps: parse (`parse.py`), measure or convert (`convert.py`), compare counts,
+write.
 """
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from emotion2vec import __version__
+from emotion2vec.audio.mono import parse_channel
 from emotion2vec.audio.parallel import default_jobs
 from emotion2vec.corpora.card import CorpusCard
-from emotion2vec.corpora.convert import measure_or_convert
-from emotion2vec.corpora.files import require_root
-from emotion2vec.corpora.registry import Corpus, LeftOut, get_corpus
+from emotion2vec.corpora.convert import Plan, convert, measure, plan_audio
+from emotion2vec.corpora.copies import Recipe
+from emotion2vec.corpora.parse import Release, parse_release
+from emotion2vec.corpora.registry import get_corpus
+from emotion2vec.corpora.space import SIZE_RATIOS, disk_errors_as_sentence
 from emotion2vec.data.counts import Found, count_utterances
+from emotion2vec.data.labels import sort_labels
 from emotion2vec.data.manifest import write_manifest_folder
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, CorpusError
+from emotion2vec.files import remove_partial_files
 
 logger = logging.getLogger(__name__)
 
-_NAMES_SHOWN = 5
+AUDIO_FORMATS = tuple(SIZE_RATIOS)
+_NAMES_STORED = 5
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,18 @@ class Prepared:
         out: Manifest folder.
         found: Counts of what was written.
         unreadable: Files that could not be read, with the reason.
+        card: Facts about the corpus, with the counts of the release that the options give.
+        num_left_out: Files that the parser saw and did not take.
+        num_other_audio: Audio files below the root that are not part of the corpus.
     """
 
     name: str
     out: Path
     found: Found
     unreadable: tuple[AudioError, ...]
+    card: CorpusCard
+    num_left_out: int = 0
+    num_other_audio: int = 0
 
 
 def prepare_corpus(
@@ -50,6 +62,8 @@ def prepare_corpus(
     out: Path,
     *,
     audio_out: Path | None = None,
+    channel: str | int | None = None,
+    audio_format: str = "flac",
     num_jobs: int | None = None,
     **options: Any,
 ) -> Prepared:
@@ -59,93 +73,71 @@ def prepare_corpus(
         name: Registered name.
         root: Folder of the unpacked release.
         out: Manifest folder to write.
-        audio_out: Folder for 16 kHz mono FLAC files; needed only when the release is anything else.
-        num_jobs: Threads; None takes all cores.
+        audio_out: Folder for 16 kHz mono copies; needed only when the release is anything else, or holds segments of
+            longer files.
+        channel: `mean` of the channels or the number of the one to take, from 0; None is the card's.
+        audio_format: Format of the copies, `flac` or `wav`.
+        num_jobs: Processes; None takes all cores.
         **options: Options of the corpus' parser; None values are left out.
 
     Raises:
-        CorpusError: Unknown corpus or option, no root, no matching files, all unreadable, or audio_out missing.
+        CorpusError: Unknown corpus, option, channel or format, no root, no matching files, all unreadable, audio_out
+            missing or of another conversion, or no room on the disk.
         ManifestError: The rows cannot be written (e.g. a tab in a file's name).
     """
-    corpus = get_corpus(name)
-    given = _check_options(corpus, options)
-    require_root(root)
-    root = root.resolve()
-    card = _with_counts(corpus.card_for(root), given)
-    utterances, left_out = _parse(corpus, root, given)
+    recipe = make_recipe(name, channel, audio_format)
+    release = parse_release(name, root, options)
     jobs = num_jobs or default_jobs()
-    audio_root, measured = measure_or_convert(root, utterances, audio_out, jobs)
-    unreadable = [item for item in measured if isinstance(item, AudioError)]
-    rows = [
-        replace(item, language=item.language or card.language or None)
-        for item in measured
-        if isinstance(item, Utterance)
-    ]
-    _warn_unreadable(root, unreadable, rows)
+    plan = plan_audio(release.root, release.utterances, recipe, num_jobs=jobs)
+    if plan.needs_copies:
+        audio_root, results = convert(plan, audio_out, num_jobs=jobs)
+    else:
+        if audio_out is not None:
+            logger.info("all files are 16 kHz mono already: nothing to write to %s", audio_out)
+        audio_root, results = release.root, measure(plan, num_jobs=jobs)
+    unreadable = tuple(item for item in results if isinstance(item, AudioError))
+    rows = [item for item in results if isinstance(item, Utterance)]
+    _warn_unreadable(release.root, unreadable, rows)
     found = count_utterances(rows)
-    _warn_counts(card, found)
-    contents = _contents(card, found, left_out, unreadable, root)
-    write_manifest_folder(out, root=audio_root, utterances=rows, card=contents)
-    return Prepared(name, out, found, tuple(unreadable))
+    _warn_counts(release.card, found)
+    contents = _contents(release, plan, found, unreadable)
+    with disk_errors_as_sentence(out, "--out", lambda: "the audio is ready, the manifest is not"):
+        if out.is_dir():
+            remove_partial_files(out)
+        write_manifest_folder(out, root=audio_root, utterances=rows, card=contents)
+    return Prepared(
+        name,
+        out,
+        found,
+        unreadable,
+        release.card,
+        len(release.left_out),
+        len(release.other_audio),
+    )
 
 
-def _parse(
-    corpus: Corpus, root: Path, options: Mapping[str, Any]
-) -> tuple[list[Utterance], list[LeftOut]]:
-    """Run the corpus' parser."""
-    parsed = list(corpus.iter_utterances(root, **options))
-    left_out = [item for item in parsed if isinstance(item, LeftOut)]
-    utterances = [item for item in parsed if isinstance(item, Utterance)]
-    _warn_left_out(corpus.card.name, left_out)
-    if not utterances:
+def make_recipe(name: str, channel: str | int | None, audio_format: str) -> Recipe:
+    """Check how copies are to be made.
+
+    Args:
+        name: Registered name of the corpus.
+        channel: `mean`, a number, or None for the card's.
+        audio_format: `flac` or `wav`.
+
+    Raises:
+        CorpusError: Unknown corpus, channel or format.
+    """
+    card = get_corpus(name).card
+    if audio_format not in AUDIO_FORMATS:
         raise CorpusError(
-            f"no {corpus.card.name} utterances below {str(root)!r}: found {len(left_out)} other audio files; "
-            f"expected {corpus.card.layout}"
+            f"audio format must be one of {list(AUDIO_FORMATS)}, but is {audio_format!r}"
         )
-    ids = Counter(utterance.id for utterance in utterances)
-    repeated = [name for name, number in ids.items() if number > 1]
-    if repeated:
-        paths = [row.path for row in utterances if row.id == repeated[0]]
-        raise CorpusError(
-            f"{len(repeated)} utterances lie below {str(root)!r} more than once, e.g. {paths}; "
-            "name the folder of one copy of the release"
+    try:
+        return Recipe(
+            name, parse_channel(card.channel if channel is None else channel), audio_format
         )
-    return utterances, left_out
-
-
-def _check_options(corpus: Corpus, options: Mapping[str, Any]) -> dict[str, Any]:
-    given = {key: value for key, value in options.items() if value is not None}
-    known = {option.name: option for option in corpus.card.options}
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise CorpusError(
-            f"{corpus.card.name} takes no option {', '.join(unknown)}; its options are {sorted(known) or 'none'}"
-        )
-    for name, value in given.items():
-        choices = known[name].choices
-        if choices and value not in choices:
-            raise CorpusError(
-                f"{corpus.card.name}: option {name} must be one of {list(choices)}, but is {value!r}"
-            )
-    return given
-
-
-def _with_counts(card: CorpusCard, options: Mapping[str, Any]) -> CorpusCard:
-    """Expect as many utterances as the release has with these options."""
-    for option in card.options:
-        counts = option.release.get(str(options.get(option.name)))
-        if counts is not None:
-            card = replace(card, release=counts)
-    return card
-
-
-def _warn_left_out(name: str, left_out: Iterable[LeftOut]) -> None:
-    reasons: dict[str, list[str]] = {}
-    for item in left_out:
-        reasons.setdefault(item.reason, []).append(item.path)
-    for reason, paths in reasons.items():
-        shown = ", ".join(paths[:_NAMES_SHOWN]) + (", ..." if len(paths) > _NAMES_SHOWN else "")
-        logger.warning("%s: left out %d files: %s: %s", name, len(paths), reason, shown)
+    except ValueError as error:
+        raise CorpusError(str(error)) from error
 
 
 def _warn_unreadable(
@@ -174,27 +166,37 @@ def _warn_counts(card: CorpusCard, found: Found) -> None:
 
 
 def _contents(
-    card: CorpusCard,
-    found: Found,
-    left_out: Sequence[LeftOut],
-    unreadable: Sequence[AudioError],
-    root: Path,
+    release: Release, plan: Plan, found: Found, unreadable: Sequence[AudioError]
 ) -> dict[str, Any]:
     """Build `corpus.json`."""
-    known = card.to_json()
-    optional = [label for label in found.label_counts if label in card.option_labels]
-    known["labels"] = [*card.labels, *optional] or list(found.label_counts)
+    others = release.other_audio
+    recipe = {"channel": str(plan.recipe.channel), "format": plan.recipe.audio_format}
     return {
-        **known,
+        **release.card.to_json(),
+        "labels": _labels(release, found),
         "found": asdict(found),
         "seconds": found.seconds,
-        "left_out": [vars(item) for item in left_out],
+        "options": {
+            key: value.name if isinstance(value, Path) else value
+            for key, value in sorted(release.options.items())
+        },
+        "converted": recipe if plan.needs_copies else None,
+        "left_out": [vars(item) for item in release.left_out],
         "unreadable": [
-            {"path": _below(Path(error.source), root), "reason": error.reason}
+            {"path": _below(Path(error.source), release.root), "reason": error.reason}
             for error in unreadable
         ],
+        "other_audio": {"files": len(others), "examples": list(others[:_NAMES_STORED])},
         "preparer": f"emotion2vec {__version__}",
     }
+
+
+def _labels(release: Release, found: Found) -> list[str]:
+    """Return the card's labels, and those that occur beyond them in a corpus with codes of its own."""
+    card = release.card
+    if card.labels and get_corpus(release.name).card.labels:
+        return list(sort_labels({*card.labels, *found.label_counts}))
+    return list(card.labels or found.label_counts)
 
 
 def _below(path: Path, root: Path) -> str:

@@ -177,12 +177,20 @@ def test_segments_have_their_start_and_end(tmp_path: Path) -> None:
     )
     database["emotion"]["emotion"] = audformat.Column(scheme_id="emotion")
     database["emotion"]["emotion"].set(["anger", "joy", "joy", "anger"])
-    rows = _prepare(_save(database, tmp_path / "root")).utterances
-    assert [(row.id, row.start_sample, row.end_sample, row.num_samples) for row in rows] == [
-        ("a-0-800", 0, 800, 800),
-        ("a-800-1600", 800, 1600, 800),
-        ("b-160-end", 160, None, 1440),
-        ("c", None, None, 1600),
+    root = _save(database, tmp_path / "root")
+    rows = parse("audformat", root).taken.values()
+    assert [(row.id, row.start_sample, row.end_sample) for row in rows] == [
+        ("a-0-800", 0, 800),
+        ("a-800-1600", 800, 1600),
+        ("b-160-end", 160, None),
+        ("c", None, None),
+    ]
+    rows = _prepare(root, audio_out=tmp_path / "audio").utterances
+    assert [(row.path, row.num_samples) for row in rows] == [
+        ("a/a-0-800.flac", 800),
+        ("a/a-800-1600.flac", 800),
+        ("b/b-160-end.flac", 1440),
+        ("c.flac", 1600),
     ]
 
 

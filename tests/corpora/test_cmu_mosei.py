@@ -130,7 +130,7 @@ def test_a_segment_60_ms_off_has_no_score(root: Path) -> None:
 
 
 def test_seven_classes_are_an_option(root: Path, tmp_path: Path) -> None:
-    prepare_corpus("cmu_mosei", root, tmp_path / "out", classes="7")
+    prepare_corpus("cmu_mosei", root, tmp_path / "out", audio_out=tmp_path / "audio", classes="7")
     rows = read_manifest(tmp_path / "out" / "all.tsv").utterances
     labels = {row.id: row.label for row in rows if row.label is not None}
     assert labels["266366_0"] == "weakly_positive"

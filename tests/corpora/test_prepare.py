@@ -1,19 +1,14 @@
 """Measuring, converting and reporting, alike for every corpus."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 
 import pytest
-import soundfile
 
-from emotion2vec.audio.io import read_audio
-from emotion2vec.corpora import convert
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.prepare import prepare_corpus
+from emotion2vec.data.labels import sort_labels
 from emotion2vec.data.manifest import read_card, read_manifest
-from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, CorpusError
 from tests.corpora.releases import BUILDERS
 from tests.helpers.wav import write_wav
@@ -37,112 +32,6 @@ def test_a_release_of_16_khz_mono_is_used_where_it_is(root: Path, tmp_path: Path
     prepare_corpus("urdu", root, tmp_path / "out", audio_out=tmp_path / "flac")
     assert read_manifest(tmp_path / "out" / "all.tsv").root == root
     assert not (tmp_path / "flac").exists()
-
-
-def test_another_format_needs_a_folder_for_the_copies(foreign: Path, tmp_path: Path) -> None:
-    with pytest.raises(
-        CorpusError, match=r"2 of 8 files .* not 16 kHz mono .*give --audio-out DIR"
-    ):
-        prepare_corpus("urdu", foreign, tmp_path / "out")
-
-
-def test_the_folder_for_the_copies_must_not_lie_in_the_release(
-    foreign: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(CorpusError, match=r"--audio-out '.*flac' lies inside the root"):
-        prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=foreign / "flac")
-
-
-def test_all_files_are_converted_and_the_release_is_not_changed(
-    foreign: Path, tmp_path: Path
-) -> None:
-    before = {path: path.read_bytes() for path in foreign.rglob("*.wav")}
-    prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac", num_jobs=2)
-    manifest = read_manifest(tmp_path / "out" / "all.tsv")
-    assert manifest.root == tmp_path / "flac"
-    for row in manifest.utterances:
-        info = soundfile.info(manifest.root / row.path)
-        assert (info.samplerate, info.channels, info.format) == (16000, 1, "FLAC")
-        assert info.frames == row.num_samples == 1600
-    assert before == {path: path.read_bytes() for path in foreign.rglob("*.wav")}
-
-
-def test_the_copy_sounds_like_the_original(foreign: Path, tmp_path: Path) -> None:
-    prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac")
-    original_S = read_audio(foreign / "Sad" / "SF10_F1_S01.wav")
-    copy_S = read_audio(tmp_path / "flac" / "Sad" / "SF10_F1_S01.flac")
-    assert float((original_S - copy_S).abs().max()) <= 2**-15
-
-
-def test_a_second_run_keeps_complete_copies_and_makes_the_rest(
-    foreign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run() -> None:
-        prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac", num_jobs=1)
-
-    run()
-    copies = sorted((tmp_path / "flac").rglob("*.flac"))
-    copies[0].unlink()
-    copies[1].write_bytes(b"cut short")
-    source = foreign / copies[2].relative_to(tmp_path / "flac").with_suffix(".wav")
-    newer = copies[2].stat().st_mtime_ns + 10**9
-    os.utime(source, ns=(newer, newer))
-    written = []
-    write = convert._write_flac
-    monkeypatch.setattr(
-        convert,
-        "_write_flac",
-        lambda target, samples: (written.append(target), write(target, samples)),
-    )
-    run()
-    assert sorted(written) == copies[:3]
-
-
-def test_copies_of_another_release_are_not_taken_for_this_ones(
-    foreign: Path, tmp_path: Path
-) -> None:
-    prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac")
-    other = Path(shutil.copytree(foreign, tmp_path / "other"))
-    source = other / "Sad" / "SF10_F1_S01.wav"
-    write_wav(source, seconds=0.2, sample_rate_hz=44100)
-    os.utime(source, ns=(0, 0))
-    prepare_corpus("urdu", other, tmp_path / "out", audio_out=tmp_path / "flac")
-    assert soundfile.info(tmp_path / "flac" / "Sad" / "SF10_F1_S01.flac").frames == 3200
-
-
-def test_the_folder_for_the_copies_must_not_hold_the_release(foreign: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"--audio-out '.*' holds the root"):
-        prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=foreign.parent)
-
-
-def test_a_conversion_that_fails_leaves_no_file(tmp_path: Path, monkeypatch) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(convert.soundfile, "write", fail)
-    with pytest.raises(OSError, match="disk full"):
-        convert._write_flac(tmp_path / "x" / "a.flac", [0.0])
-    assert list((tmp_path / "x").iterdir()) == []
-
-
-def test_segments_of_a_long_file_become_files_of_their_own(tmp_path: Path) -> None:
-    write_wav(tmp_path / "root" / "long.wav", seconds=1.0, sample_rate_hz=48000)
-    rows = [
-        Utterance("long/1", "long.wav", 0, start_sample=0, end_sample=4000),
-        Utterance("long/2", "long.wav", 0, start_sample=4000, end_sample=9000),
-    ]
-    target, done = convert.measure_or_convert(tmp_path / "root", rows, tmp_path / "flac", 1)
-    assert [row.path for row in done] == ["long/1.flac", "long/2.flac"]
-    assert [row.num_samples for row in done] == [4000, 5000]
-    assert [row.start_sample for row in done] == [None, None]
-    assert all((target / row.path).is_file() for row in done)
-
-
-def test_segments_of_a_16_khz_file_stay_segments(tmp_path: Path) -> None:
-    write_wav(tmp_path / "long.wav", seconds=1.0)
-    row = Utterance("b", "long.wav", 0, start_sample=4000, end_sample=9000)
-    target, (done,) = convert.measure_or_convert(tmp_path, [row], None, 1)
-    assert (target, done.num_samples, done.start_sample) == (tmp_path, 5000, 4000)
 
 
 def test_an_unreadable_file_is_named_counted_and_left_out(
@@ -186,6 +75,50 @@ def test_the_card_in_the_manifest_folder_has_found_and_expected_counts(
     assert card["seconds"] == pytest.approx(0.8)
     assert card["synthetic"] is False
     assert {"licence", "citation", "preparer"} <= set(card)
+
+
+def test_the_card_stores_options_and_how_the_copies_were_made(
+    foreign: Path, tmp_path: Path
+) -> None:
+    BUILDERS["iemocap"](tmp_path / "iemocap")
+    prepare_corpus("iemocap", tmp_path / "iemocap", tmp_path / "out", all_emotions="true")
+    card = read_card(tmp_path / "out")
+    assert (card["options"], card["converted"]) == ({"all_emotions": "true"}, None)
+    prepare_corpus("urdu", foreign, tmp_path / "out2", audio_out=tmp_path / "wav", channel=0)
+    card = read_card(tmp_path / "out2")
+    assert (card["options"], card["converted"]) == ({}, {"channel": "0", "format": "flac"})
+
+
+def test_labels_beyond_the_cards_own_are_stored_in_the_usual_order(tmp_path: Path) -> None:
+    BUILDERS["iemocap"](tmp_path / "root")
+    prepare_corpus("iemocap", tmp_path / "root", tmp_path / "out", all_emotions="true")
+    labels = read_card(tmp_path / "out")["labels"]
+    assert set(labels) > {"angry", "happy", "neutral", "sad", "frustrated"}
+    assert tuple(labels) == sort_labels(labels)
+
+
+def test_a_label_beyond_those_of_the_users_own_card_stays_a_finding_of_the_doctor(
+    tmp_path: Path,
+) -> None:
+    for name in ("angry/a.wav", "typo/b.wav"):
+        write_wav(tmp_path / "root" / name, seconds=0.1)
+    (tmp_path / "root" / "card.json").write_text('{"labels": ["angry"]}')
+    prepare_corpus("folder", tmp_path / "root", tmp_path / "out")
+    assert read_card(tmp_path / "out")["labels"] == ["angry"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"channel": "left"}, "channel must be 'mean' or a number from 0, but is 'left'"),
+        ({"audio_format": "mp3"}, r"audio format must be one of \['flac', 'wav'\], but is 'mp3'"),
+    ],
+)
+def test_an_impossible_channel_or_format_is_refused(
+    root: Path, tmp_path: Path, settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(CorpusError, match=message):
+        prepare_corpus("urdu", root, tmp_path / "out", **settings)
 
 
 def test_a_card_keeps_facts_that_it_does_not_know() -> None:
