@@ -28,6 +28,7 @@ ABLATIONS = {
     "utterance_only": {"model.frame_loss_weight": 0.0},
     "alpha_0.1": {"model.utterance_loss_weight": 0.1},
     "alpha_10": {"model.utterance_loss_weight": 10.0},
+    "data2vec": {"model.backbone": "data2vec", "model.clone_batch": 1},
     "released": {
         "model.utterance_target_norm": "instance",
         "model.utterance_loss_reduction": "sum",
@@ -71,6 +72,9 @@ def test_the_paper_and_each_row_of_its_ablations_have_a_config() -> None:
     expected = {
         "emotion2vec_base",
         "emotion2vec_base_released",
+        "emotion2vec_base_data2vec",
+        "data2vec",
+        "data2vec2",
         "debug_cpu",
         "quickstart_cpu",
         "small_cpu",
@@ -161,6 +165,98 @@ def test_the_base_config_is_the_papers_schedule(compose: Any) -> None:
     config = compose("emotion2vec_base")
     assert (config.optimization.max_epoch, config.optimization.max_update) == (100, 0)
     assert list(config.optimization.lr) == [7.5e-5]
+
+
+def test_the_data2vec_config_is_the_base_run_on_the_other_backbone(compose: Any) -> None:
+    base, config = (
+        _flat(OmegaConf.to_container(compose(name), resolve=False))
+        for name in ("emotion2vec_base", "emotion2vec_base_data2vec")
+    )
+    changed = {k: v for k, v in config.items() if k not in base or base[k] != v}
+    assert base.keys() <= config.keys()
+    assert changed == {
+        "model.backbone": "data2vec",
+        "model.prenet_depth": 0,
+        "model.depth": 12,
+        "model.clone_batch": 1,
+        "checkpoint.save_dir": "checkpoints/emotion2vec_base_data2vec",
+    }
+
+
+def _published(path: str) -> DictConfig:
+    """Read one of the configs that the installed fairseq ships."""
+    import fairseq.examples
+
+    folder = Path(str(fairseq.examples.__file__)).parent / "data2vec" / "config"
+    published = OmegaConf.load(folder / path)
+    assert isinstance(published, DictConfig)
+    return published
+
+
+def _launch(config: Any) -> dict[str, Any]:
+    """Return the settings of a plain baseline that have the same name here and in fairseq's config."""
+    return {
+        "max_tokens": config.dataset.max_tokens,
+        "min_sample_size": config.task.min_sample_size,
+        "num_gpus": config.distributed_training.distributed_world_size,
+        "max_update": config.optimization.max_update,
+        "lr": list(config.optimization.lr),
+    }
+
+
+def _model(config: DictConfig) -> Any:
+    """Fill a composed model node with the defaults."""
+    from fairseq.models import MODEL_DATACLASS_REGISTRY
+
+    schema = OmegaConf.structured(MODEL_DATACLASS_REGISTRY[config.model._name])
+    return OmegaConf.merge(schema, config.model)
+
+
+def test_the_plain_data2vec_config_is_the_published_one(compose: Any) -> None:
+    published = _published("audio/pretraining/base_librispeech.yaml")
+    config = compose("data2vec")
+    assert _launch(config) == _launch(published)
+    assert config.lr_scheduler._name == published.lr_scheduler._name == "tri_stage"
+    assert list(config.lr_scheduler.phase_ratio) == list(published.lr_scheduler.phase_ratio)
+    ours, theirs = _model(config), published.model
+    for name in (
+        "mask_prob", "mask_length", "average_top_k_layers", "ema_decay", "ema_end_decay", "ema_anneal_end_step",
+    ):  # fmt: skip
+        assert ours[name] == theirs[name], name
+    assert (ours.embed_dim, ours.layerdrop) == (theirs.encoder_embed_dim, theirs.encoder_layerdrop)
+    assert (ours.conv_pos_width, ours.conv_pos_depth) == (theirs.conv_pos, theirs.pos_conv_depth)
+    assert (ours.backbone, ours.prenet_depth, ours.depth) == ("data2vec", 0, 12)
+    assert (ours.mask_rule, ours.clone_batch, ours.frame_target_norm) == ("spans", 1, "instance")
+
+
+def test_the_plain_data2vec2_config_is_the_published_one(compose: Any) -> None:
+    published = _published("v2/base_audio_only_task.yaml")
+    config = compose("data2vec2")
+    assert _launch(config) == _launch(published)
+    warmup_updates = config.lr_scheduler.warmup_ratio * config.optimization.max_update
+    assert warmup_updates == published.lr_scheduler.warmup_updates
+    ours, theirs, audio = _model(config), published.model, published.model.modalities.audio
+    for name in (
+        "embed_dim", "clone_batch", "average_top_k_layers", "layerdrop", "norm_eps", "ema_decay", "ema_end_decay",
+        "ema_anneal_end_step",
+    ):  # fmt: skip
+        assert ours[name] == theirs[name], name
+    for name in (
+        "mask_prob", "mask_length", "mask_prob_adjust", "mask_noise_std", "conv_pos_width", "conv_pos_depth",
+        "conv_pos_groups", "prenet_dropout", "prenet_layerdrop",
+    ):  # fmt: skip
+        assert ours[name] == audio[name], name
+    for name in ("dim", "groups", "kernel", "layers"):
+        assert ours[f"decoder_{name}"] == audio.decoder[f"decoder_{name}"], name
+    assert ours.prenet_depth + ours.depth == theirs.depth + audio.prenet_depth
+    assert (ours.backbone, ours.mask_rule) == ("data2vec2", "share")
+
+
+@pytest.mark.parametrize("name", ["data2vec", "data2vec2"])
+def test_a_plain_baseline_has_the_frame_loss_only_and_no_tokens(compose: Any, name: str) -> None:
+    model = _model(compose(name))
+    weights = (model.frame_loss_weight, model.utterance_loss_weight, model.num_utterance_tokens)
+    assert weights == (1.0, 0.0, 0)
 
 
 def test_every_run_config_is_tested_here() -> None:
