@@ -60,13 +60,3 @@ def sentiment_label(corpus: str, score: float, *, classes: str, source: str) -> 
 def seven_class_labels(corpus: str) -> tuple[str, ...]:
     """Return the labels that only the seven classes have."""
     return sort_labels(set(SENTIMENT_7.values()) - set(label_set(corpus)))
-
-
-def read_transcript(path: Path) -> list[str]:
-    """Return the lines of a transcript in UTF-8 or Windows-1252; a byte of neither spoils a word, not a recording."""
-    data = path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
-    return text.split("\n")

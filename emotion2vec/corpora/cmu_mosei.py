@@ -19,12 +19,11 @@ from emotion2vec.corpora.cmu import (
     FACTS,
     find_below,
     official_splits,
-    read_transcript,
     sentiment_label,
     seven_class_labels,
 )
 from emotion2vec.corpora.files import audio_files
-from emotion2vec.corpora.label_text import one_line
+from emotion2vec.corpora.label_text import one_line, read_lenient
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import label_set
 from emotion2vec.data.utterance import Utterance
@@ -174,7 +173,7 @@ def _segments(
 ) -> Iterator[Utterance | LeftOut]:
     """Yield the segments of one transcript, and the scores that fit none of them."""
     remaining, seen = list(video.scores), set[str]()
-    for number, line in enumerate(read_transcript(transcript), 1):
+    for number, line in enumerate(read_lenient(transcript).split("\n"), 1):
         where = f"{video.transcript}:{number}"
         segment = _parse_line(video.name, line)
         if segment is None:

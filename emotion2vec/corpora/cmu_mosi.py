@@ -4,8 +4,6 @@ In: root of the release, table of the sentiment scores. Out: utterances for `pre
 `Raw/Transcript/Segmented/<video>.annotprocessed` has a line `n_DELIM_text` for each segment.
 """
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterator
@@ -17,12 +15,11 @@ from emotion2vec.corpora.cmu import (
     CLASSES,
     find_below,
     official_splits,
-    read_transcript,
     sentiment_label,
     seven_class_labels,
 )
 from emotion2vec.corpora.files import audio_files, find_folder
-from emotion2vec.corpora.label_text import one_line, read_text
+from emotion2vec.corpora.label_text import one_line, read_cells, read_lenient
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import label_set
 from emotion2vec.data.utterance import Utterance
@@ -134,14 +131,11 @@ def _read_scores(table: Path) -> dict[str, float]:
     """Read either table: `<video>_<segment>` -> score."""
     if not table.is_file():
         raise CorpusError(f"no label table {str(table)!r}; expected {_MMSA} or {_OPINIONS}")
-    reader = csv.reader(io.StringIO(read_text(table), newline=""))
-    first = next(reader, [])
-    columns, has_header = _columns(table, first)
+    rows = read_cells(table)
+    first = next(rows, ("", []))
+    columns, has_header = _columns(table, first[1])
     scores: dict[str, float] = {}
-    for row in reader if has_header else chain([first], reader):
-        if not row:
-            continue
-        where = f"{table}:{reader.line_num}"
+    for where, row in rows if has_header else chain([first], rows):
         name, score = _parse_row(where, row, columns)
         if scores.setdefault(name, score) != score:
             raise CorpusError(f"{where}: segment {name} has a second, different score")
@@ -167,7 +161,7 @@ def _parse_row(where: str, row: list[str], columns: tuple[int, int, int]) -> tup
         raise CorpusError(
             f"{where}: expected at least {max(columns) + 1} columns, found {len(row)}"
         )
-    video, segment, text = (row[column].strip() for column in columns)
+    video, segment, text = (row[column] for column in columns)
     score = _number(text)
     if score is None or abs(score) > 3:
         raise CorpusError(f"{where}: the score must be a number from -3 to 3, but is {text!r}")
@@ -187,7 +181,7 @@ def _read_texts(root: Path) -> dict[str, str | None]:
     folder = find_below(root, *_TRANSCRIPTS)
     texts = {}
     for path in sorted(folder.glob("[!.]*.annotprocessed")) if folder else []:
-        for line in read_transcript(path):
+        for line in read_lenient(path).split("\n"):
             number, delimiter, text = line.partition("_DELIM_")
             if delimiter:
                 texts[f"{path.stem}_{number.strip()}"] = one_line(text)

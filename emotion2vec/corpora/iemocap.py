@@ -13,7 +13,7 @@ from pathlib import Path
 from emotion2vec.corpora.card import CorpusCard, CorpusOption, Counts
 from emotion2vec.corpora.dialogue import Spoken, number_turns
 from emotion2vec.corpora.files import audio_files, find_folder
-from emotion2vec.corpora.label_text import one_line, read_text
+from emotion2vec.corpora.label_text import one_line, read_lenient, read_text
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set, paper_labels
 from emotion2vec.data.utterance import Utterance
@@ -201,5 +201,5 @@ def _read_transcript(path: Path) -> dict[str, str | None]:
     """Read what is said: utterance -> words. Some copies have no transcripts."""
     if not path.is_file():
         return {}
-    matches = (_TRANSCRIPT_LINE.match(line) for line in read_text(path).splitlines())
+    matches = (_TRANSCRIPT_LINE.match(line) for line in read_lenient(path).splitlines())
     return {match["id"]: one_line(match["text"]) for match in matches if match is not None}

@@ -5,20 +5,18 @@ The annotation holds drama -> dialogue -> `Dialog` -> utterance (`anjia_11_1`); 
 name.
 """
 
-import json
 import logging
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.dialogue import Place, Spoken, clock_seconds, number_turns
 from emotion2vec.corpora.files import audio_files, find_folder
-from emotion2vec.corpora.label_text import one_line, read_text
+from emotion2vec.corpora.label_text import one_line, read_json
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -150,12 +148,8 @@ def _read_annotation(table: Path) -> dict[str, _Row]:
         raise CorpusError(
             f"no {_TABLE} in {str(table.parent)!r}; put the release's annotation beside modality_speech/"
         )
-    try:
-        annotation = json.loads(read_text(table), object_pairs_hook=partial(_object, table))
-    except json.JSONDecodeError as error:
-        raise CorpusError(f"{table}: not valid JSON ({error}); copy it again") from error
     rows: dict[str, _Row] = {}
-    for drama, dialogues in _items(annotation, f"{table}: the annotation"):
+    for drama, dialogues in _items(read_json(table), f"{table}: the annotation"):
         if drama not in _SPLITS:
             raise CorpusError(
                 f"{table}: the drama {drama!r} is in none of M3ED's splits, so training and test cannot be told apart; "
@@ -219,14 +213,6 @@ def _text(value: Any, key: str, where: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise CorpusError(f"{where}: {key} must be text, but is {text!r}")
     return " ".join(text.split())
-
-
-def _object(table: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make one JSON object; JSON allows a key twice and keeps the last."""
-    for key, number in Counter(key for key, _ in pairs).items():
-        if number > 1:
-            logger.warning("%s: %r occurs %d times, the last one counts", table, key, number)
-    return dict(pairs)
 
 
 def _warn_times(table: Path, rows: Iterable[_Row]) -> None:

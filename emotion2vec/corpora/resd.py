@@ -4,13 +4,13 @@ In: root of the release. Out: utterances for `prepare.py`. Paper: Table 1 and Ta
 Dialogue nn is acted by two people, each in one emotion; the letter is the first one of the utterance's own emotion.
 """
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.files import audio_files, find_folder
+from emotion2vec.corpora.label_text import Row, read_rows
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -66,7 +66,12 @@ def iter_utterances(root: Path) -> Iterator[Utterance | LeftOut]:
             else:
                 yield _parse(path, split, listed.pop(_key(path), None))
         for row in listed.values():
-            yield LeftOut(f"{split}/{row['path']}", f"listed in {split}.csv, but there is no file")
+            yield LeftOut(f"{split}/{_path(row)}", f"listed in {split}.csv, but there is no file")
+
+
+def _path(row: Row) -> str:
+    """Return the file that a row names; lists made on Windows may have backslashes."""
+    return row.cells["path"].replace("\\", "/")
 
 
 def _key(path: str) -> str:
@@ -74,7 +79,7 @@ def _key(path: str) -> str:
     return PurePosixPath(path).stem.replace(" ", "_")
 
 
-def _parse(path: str, split: str, row: dict[str, str] | None) -> Utterance | LeftOut:
+def _parse(path: str, split: str, row: Row | None) -> Utterance | LeftOut:
     match = _NAME.fullmatch(Path(path).stem)
     if match is None:
         return LeftOut(path, "name is not of the form 32_happiness_enthusiasm_h_120")
@@ -82,7 +87,7 @@ def _parse(path: str, split: str, row: dict[str, str] | None) -> Utterance | Lef
     if letter not in (match["first"][0], match["second"][0]):
         return LeftOut(path, "its letter is not that of one of its dialogue's two emotions")
     label = decode_label("resd", letter, source=path)
-    if row is not None and not row["emotion"].strip().lower().startswith(letter):
+    if row is not None and not row.cells["emotion"].lower().startswith(letter):
         return LeftOut(path, f"{split}.csv and file name disagree about the emotion")
     return Utterance(
         _key(path),
@@ -96,28 +101,14 @@ def _parse(path: str, split: str, row: dict[str, str] | None) -> Utterance | Lef
     )
 
 
-def _read_csv(table: Path) -> dict[str, dict[str, str]]:
+def _read_csv(table: Path) -> dict[str, Row]:
     """Read the split's list: name of the file -> row; nothing where there is no list."""
-    if not table.is_file():
-        return {}
-    try:
-        reader = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
-        header = reader.fieldnames or []
-        rows = list(reader)
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{table}: not UTF-8 text ({error}); take the release's own file"
-        ) from error
-    if not {"path", "emotion"} <= set(header):
-        raise CorpusError(
-            f"{table}:1: the header {list(header)} lacks 'path' or 'emotion'; take the release's own file, or "
-            "remove it: the names of the audio files hold the labels too"
-        )
-    listed: dict[str, dict[str, str]] = {}
-    for line, row in enumerate(rows, 2):
-        if not row["path"] or not row["emotion"]:
-            raise CorpusError(f"{table}:{line}: expected a path and an emotion, but found {row}")
-        if _key(row["path"]) in listed:
-            raise CorpusError(f"{table}:{line}: {row['path']!r} is listed twice")
-        listed[_key(row["path"])] = row
+    listed: dict[str, Row] = {}
+    for row in read_rows(table, ("path", "emotion")) if table.is_file() else ():
+        key = _key(_path(row))
+        if not key or not row.cells["emotion"]:
+            raise CorpusError(f"{row.where}: expected a path and an emotion, but found {row.cells}")
+        if key in listed:
+            raise CorpusError(f"{row.where}: {row.cells['path']!r} is listed twice")
+        listed[key] = row
     return listed

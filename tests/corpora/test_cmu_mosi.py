@@ -102,6 +102,13 @@ def test_a_named_table_is_taken_instead(root: Path, tmp_path: Path) -> None:
     assert len(parse("cmu_mosi", root, labels=table).taken) == len(SCORES)
 
 
+def test_blanks_around_the_cells_of_a_table_do_not_matter(root: Path) -> None:
+    table = "\ufeffvideo_id, clip_id, label\n 03bSnISJMiM , 1 , 1.5 \n"
+    (root / "label.csv").write_text(table, encoding="utf-8")
+    taken = parse("cmu_mosi", root).taken
+    assert {name: row.score for name, row in taken.items()} == {"03bSnISJMiM_1": 1.5}
+
+
 def test_raw_itself_may_be_the_root(root: Path) -> None:
     (root / "label.csv").rename(root / "Raw" / "label.csv")
     assert len(parse("cmu_mosi", root / "Raw").taken) == len(SCORES)

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from emotion2vec.corpora.label_text import Row, one_line, read_rows, read_text
+from emotion2vec.corpora.label_text import (
+    Row,
+    one_line,
+    read_json,
+    read_lenient,
+    read_rows,
+    read_text,
+)
 from emotion2vec.errors import CorpusError
 
 
@@ -22,6 +29,41 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\x00\x81\xff\x8d")
     with pytest.raises(CorpusError, match=r"a.txt: neither UTF-8 nor Windows-1252 text"):
         read_text(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf_16_is_named_and_not_read_as_something_else(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,yes\n", encoding=encoding)
+    with pytest.raises(CorpusError, match=r"a.csv: neither UTF-8 nor .*; save it as UTF-8"):
+        list(read_rows(tmp_path / "a.csv", ("id",)))
+
+
+def test_a_bad_byte_spoils_a_transcripts_word_only(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"It\x92s \x81\x00 it.")
+    assert read_lenient(tmp_path / "a.txt") == "It\u2019s \ufffd\x00 it."
+
+
+def test_a_table_that_the_csv_reader_refuses_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,text\n1,"' + "a" * 200000 + '"\n', encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a.csv:2: not a CSV table \(field larger than"):
+        list(read_rows(tmp_path / "a.csv", ("id",)))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{", "Expecting"), ("", "Expecting value"), ("[" * 100000, "recursion")]
+)
+def test_a_file_that_is_no_json_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(CorpusError, match=rf"a.json: not valid JSON \(.*{reason}.*copy it again"):
+        read_json(tmp_path / "a.json")
+
+
+def test_a_json_key_that_occurs_twice_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a.json").write_text('{"x": {"y": 1, "y": 2}}', encoding="utf-8")
+    assert read_json(tmp_path / "a.json") == {"x": {"y": 2}}
+    assert "a.json: 'y' occurs 2 times, the last one counts" in caplog.text
 
 
 def test_rows_carry_their_line_and_cells_lose_surrounding_space(tmp_path: Path) -> None:

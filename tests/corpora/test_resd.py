@@ -103,9 +103,14 @@ def test_a_listed_file_that_is_missing_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("file,label\n", r"train\.csv:1: the header \['file', 'label'\] lacks 'path' or 'emotion'"),
-        ("", r"train\.csv:1: the header \[\] lacks 'path' or 'emotion'"),
-        (f"path,emotion\n{_NAME}\n", r"train\.csv:2: expected a path and an emotion"),
+        (
+            "file,label\n",
+            r"train\.csv:1: the header \['file', 'label'\] lacks \['path', 'emotion'\]",
+        ),
+        ("", r"train\.csv:1: the header \[\] lacks \['path', 'emotion'\]"),
+        (f"path,emotion\n{_NAME}\n", r"train\.csv:2: expected 2 cells, but found 1"),
+        (f"path,emotion\n{_NAME},\n", r"train\.csv:2: expected a path and an emotion"),
+        (f"path,emotion\n{_NAME},neutral,x\n", r"train\.csv:2: expected 2 cells, but found 3"),
         (
             f"path,emotion\n{_NAME},neutral\n{_NAME},neutral\n",
             r"train\.csv:3: '.*n_010\.wav' is listed twice",
@@ -118,7 +123,15 @@ def test_a_malformed_list_gives_file_and_line(tmp_path: Path, table: str, messag
         _parse(tmp_path)
 
 
+def test_a_list_with_backslashes_names_the_same_files(tmp_path: Path) -> None:
+    path = _NAME.replace("/", "\\")
+    _write(tmp_path, f"path,emotion\ntrain\\{path},fear\n")
+    assert _parse(tmp_path) == [
+        LeftOut(f"train/{_NAME}", "train.csv and file name disagree about the emotion")
+    ]
+
+
 def test_a_list_in_another_encoding_is_named(tmp_path: Path) -> None:
-    _write(tmp_path, "path,emotion\n\u00fc,anger\n", encoding="cp1252")
-    with pytest.raises(CorpusError, match=r"train\.csv: not UTF-8 text"):
+    _write(tmp_path, "path,emotion\n\u00fc,anger\n", encoding="utf-16")
+    with pytest.raises(CorpusError, match=r"train\.csv: neither UTF-8 nor Windows-1252 text"):
         _parse(tmp_path)
