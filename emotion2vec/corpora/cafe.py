@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.files import RELEASE_SUFFIXES, audio_files
+from emotion2vec.corpora.places import all_folders
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import CODES, decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -52,9 +53,8 @@ CARD = CorpusCard(
 @register_corpus(CARD)
 def iter_utterances(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of all copies of the release, each once."""
-    folders = [root, *sorted(path for path in root.rglob("*") if path.is_dir())]
     copies: dict[str, list[Utterance]] = {}
-    for path in audio_files(root, folders, suffixes=_SUFFIXES):
+    for path in audio_files(root, all_folders(root), suffixes=_SUFFIXES):
         item = path if isinstance(path, LeftOut) else _parse(path)
         if isinstance(item, LeftOut):
             yield item

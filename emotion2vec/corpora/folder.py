@@ -4,8 +4,6 @@ In: root, optional CSV, optional pattern for speakers, optional `card.json` in t
 `prepare.py`.
 """
 
-import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +12,8 @@ from typing import Any
 
 from emotion2vec.corpora.card import CorpusCard, CorpusOption
 from emotion2vec.corpora.files import ANY_SUFFIXES, audio_files
+from emotion2vec.corpora.label_text import one_line, read_json, read_rows, read_text
+from emotion2vec.corpora.places import all_folders
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import CorpusError
@@ -47,10 +47,7 @@ def read_folder_card(root: Path) -> CorpusCard:
     path = root / "card.json"
     if not path.is_file():
         return CARD
-    try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path}: not valid JSON ({error})") from error
+    values = read_json(path)
     if not isinstance(values, dict):
         raise CorpusError(f"{path}: must hold a JSON object, but holds {type(values).__name__}")
     # the American spelling is common and would otherwise be lost
@@ -93,9 +90,8 @@ def iter_utterances(
     """
     pattern = _compile(speaker_pattern)
     table = None if labels is None else _read_labels(labels, root)
-    folders = sorted(path for path in [root, *root.rglob("*")] if path.is_dir())
     found = set()
-    for path in audio_files(root, folders, suffixes=ANY_SUFFIXES):
+    for path in audio_files(root, all_folders(root), suffixes=ANY_SUFFIXES):
         if isinstance(path, LeftOut):
             yield path
             continue
@@ -151,32 +147,22 @@ def _read_labels(table: Path, root: Path) -> dict[str, dict[str, str | None]]:
         raise CorpusError(
             f"no label table {str(table)!r}; expected a CSV with the columns {_CSV_COLUMNS}"
         )
-    try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{table}: not UTF-8 text ({error}); save it as CSV in UTF-8") from error
-    delimiter = "\t" if lines and "\t" in lines[0] else ","
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    header = reader.fieldnames or []
-    if "path" not in header:
-        raise CorpusError(
-            f"{table}:1: the header {list(header)} lacks 'path'; expected {_CSV_COLUMNS}, between commas or tabs"
-        )
+    delimiter = "\t" if "\t" in read_text(table).partition("\n")[0] else ","
     rows: dict[str, dict[str, str | None]] = {}
-    for row in reader:
-        where = f"{table}:{reader.line_num}"
-        if None in row or None in row.values() or not row["path"]:
-            raise CorpusError(f"{where}: expected {len(header)} cells and a path, but found {row}")
-        path = _relative(row["path"], root)
+    for row in read_rows(table, ("path",), delimiter=delimiter):
+        if not row.cells["path"]:
+            raise CorpusError(f"{row.where}: expected a path, but found {row.cells}")
+        path = _relative(row.cells["path"], root)
         if path in rows:
-            raise CorpusError(f"{where}: {path!r} is listed twice")
-        rows[path] = {name: row[name].strip() or None for name in _CSV_COLUMNS if name in row}
+            raise CorpusError(f"{row.where}: {path!r} is listed twice")
+        rows[path] = {name: one_line(row.cells.get(name, "")) for name in _CSV_COLUMNS}
     return rows
 
 
 def _relative(text: str, root: Path) -> str:
     """Make a path of the table relative to the root, with `/` between its parts."""
-    path = Path(text.strip())
+    # tables made on Windows have backslashes
+    path = Path(text if (root / text).exists() else text.replace("\\", "/"))
     if path.is_absolute() and path.is_relative_to(root.resolve()):
         path = path.relative_to(root.resolve())
     return path.as_posix()

@@ -1,6 +1,6 @@
 """Where the files of a release may lie: below the root, or below a folder that a copy put around them.
 
-In: root folder, names of folders. Out: folders that exist, for `files.audio_files`.
+In: root folder, names of folders. Out: folders that exist, in a fixed order, for `files.audio_files`.
 """
 
 from collections.abc import Iterable
@@ -26,6 +26,12 @@ def candidate_folders(
     return [folder for base in bases for folder in [base, *_named(base, inside)]]
 
 
+def all_folders(root: Path) -> list[Path]:
+    """Return the root and every folder below it, sorted, without hidden ones and what they hold."""
+    folders = (path for path in root.rglob("*") if path.is_dir())
+    return sorted([root, *(path for path in folders if not _is_hidden(path.relative_to(root)))])
+
+
 def sub_folders(folder: Path) -> list[Path]:
     """Return the folders directly below a folder, sorted, without hidden ones."""
     return sorted(
@@ -36,3 +42,7 @@ def sub_folders(folder: Path) -> list[Path]:
 def _named(folder: Path, names: Iterable[str]) -> list[Path]:
     wanted = {name.lower() for name in names}
     return [path for path in sub_folders(folder) if path.name.lower() in wanted]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

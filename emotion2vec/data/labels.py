@@ -263,6 +263,6 @@ def decode_label(corpus: str, code: str, *, source: str) -> str:
     if code not in codes:
         raise CorpusError(
             f"{source}: label code {code!r} is not one of {corpus}'s {sorted(codes)}; "
-            "rename the file or add the code in emotion2vec/data/labels.py"
+            "correct it there, or add the code in emotion2vec/data/labels.py"
         )
     return codes[code]

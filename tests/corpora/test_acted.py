@@ -158,6 +158,12 @@ def test_of_two_copies_of_cafe_the_one_at_48_khz_is_taken(tmp_path: Path) -> Non
     }
 
 
+def test_hidden_folders_of_cafe_are_passed_over(tmp_path: Path) -> None:
+    link_files(tmp_path / "root", ["Neutre/01-N-1.wav", ".cache/Neutre/01-N-1.wav"])
+    parsed = parse("cafe", tmp_path / "root")
+    assert [row.path for row in parsed.taken.values()] == ["Neutre/01-N-1.wav"]
+
+
 def test_the_copies_of_cafe_give_the_same_ids(tmp_path: Path) -> None:
     for copy, neutral, suffix in [
         ("CaFE_48k", "01-N-1-2", "wav"),

@@ -84,10 +84,15 @@ def test_absolute_paths_below_the_root_are_understood(root: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\n", r"labels\.csv:1: the header \['file', 'label'\] lacks 'path'"),
-        ("", r"labels\.csv:1: the header \[\] lacks 'path'"),
-        ("path,label\ntop.wav\n", r"labels\.csv:2: expected 2 cells and a path"),
-        ("path,label\n,sad\n", r"labels\.csv:2: expected 2 cells and a path"),
+        (
+            "file,label\n",
+            r"labels\.csv:1: the header \['file', 'label'\] lacks \['path'\]; .* with commas between",
+        ),
+        ("path;label\ntop.wav;sad\n", r"labels\.csv:1: the header \['path;label'\] lacks"),
+        ("path,label\n" + "a" * 200000, r"labels\.csv:2: not a CSV table \(field larger than"),
+        ("", r"labels\.csv:1: the header \[\] lacks \['path'\]"),
+        ("path,label\ntop.wav\n", r"labels\.csv:2: expected 2 cells, but found 1"),
+        ("path,label\n,sad\n", r"labels\.csv:2: expected a path"),
         ("path,label\ntop.wav,sad\ntop.wav,sad\n", r"labels\.csv:3: 'top\.wav' is listed twice"),
     ],
 )
@@ -96,11 +101,25 @@ def test_a_malformed_table_gives_file_and_line(root: Path, text: str, message: s
         _prepare(root, labels=_table(root, text))
 
 
+def test_a_table_saved_on_windows_is_read(root: Path) -> None:
+    table = root.parent / "labels.csv"
+    text = "path, label\r\nangry\\spk1_a.wav, w\u00fctend\r\n"
+    table.write_bytes(text.encode("cp1252"))
+    (row,) = _prepare(root, labels=table).utterances
+    assert (row.path, row.label) == ("angry/spk1_a.wav", "w\u00fctend")
+
+
 def test_a_table_in_another_encoding_is_named(root: Path) -> None:
     table = root.parent / "labels.csv"
-    table.write_bytes("path,label\ntop.wav,w\u00fctend\n".encode("cp1252"))
-    with pytest.raises(CorpusError, match=r"labels\.csv: not UTF-8 text .*save it as CSV in UTF-8"):
+    table.write_text("path,label\ntop.wav,sad\n", encoding="utf-16")
+    with pytest.raises(CorpusError, match=r"labels\.csv: neither UTF-8 nor .*; save it as UTF-8"):
         _prepare(root, labels=table)
+
+
+def test_hidden_folders_are_passed_over(root: Path) -> None:
+    (root / ".trash").mkdir()
+    (root / "top.wav").rename(root / ".trash" / "top.wav")
+    assert "top.wav" not in {Path(row.path).name for row in _prepare(root).utterances}
 
 
 def test_a_missing_table_is_named(root: Path) -> None:
