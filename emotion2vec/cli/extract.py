@@ -8,6 +8,8 @@ named, skipped and listed in the .json; the exit status is then 1.
 import argparse
 from pathlib import Path
 
+from emotion2vec.features.baselines.catalogue import BASELINES
+
 HELP = "checkpoint + manifest or audio files -> feature store"
 
 
@@ -17,7 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         required=True,
         metavar="CKPT",
-        help="checkpoint file or folder; or a baseline: logmel, untrained:PATH (PATH's architecture, fresh weights)",
+        help="checkpoint file or folder; untrained:PATH (PATH's architecture, fresh weights); or a baseline: NAME, or "
+        f"NAME:PATH with the file of its weights. NAMEs: {', '.join(BASELINES)} (docs/features.md)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
@@ -35,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     """What the features are, and how they are computed."""
     parser.add_argument("--granularity", choices=("frame", "utterance"), default="frame",
-                        help="a vector every 20 ms, or one for the utterance (default: %(default)s)")  # fmt: skip
+                        help="a vector every 20 ms (of some baselines 10), or one for the utterance "
+                        "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--layers", default="last", metavar="last|all|last4|N,N",
                         help="the last layer; all, stacked (0 is the first layer's input); the mean of the last "
                         "four; or these numbers (default: %(default)s)")  # fmt: skip

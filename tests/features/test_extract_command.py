@@ -12,6 +12,7 @@ import soundfile
 from emotion2vec import Emotion2Vec
 from emotion2vec.cli.main import main
 from emotion2vec.errors import AudioError, ConfigError
+from emotion2vec.features.baselines.catalogue import BASELINES
 from tests.features.fakes import make_manifest
 from tests.helpers.checkpoints import write_checkpoint
 from tests.helpers.wav import speech_like, write_wav
@@ -88,6 +89,13 @@ def test_mistakes_get_one_sentence(
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(error) == 1
     assert words in error[0]
+
+
+def test_help_lists_every_baseline(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        extract("--help")
+    words = capsys.readouterr().out.replace(",", " ").split()
+    assert [name for name in BASELINES if name not in words] == []
 
 
 @pytest.mark.parametrize("granularity", ["frame", "utterance"])

@@ -124,8 +124,8 @@ def _value(path: Path, name: str, default: Any, found: Any) -> Any:
 
 
 def _conv_shapes(found: Any) -> tuple[ConvShape, ...]:
-    """Read a list of (channels, kernel, stride), given as such or as the text of a Python literal."""
-    layers = ast.literal_eval(found) if isinstance(found, str) else found
+    """Read a list of (channels, kernel, stride), given as such or as fairseq writes it."""
+    layers = _layers(ast.parse(found, mode="eval").body) if isinstance(found, str) else found
     shapes = [(int(channels), int(kernel), int(stride)) for channels, kernel, stride in layers]
     possible = all(
         1 <= channels <= _MAX_CHANNELS and 1 <= kernel <= _MAX_KERNEL and 1 <= stride <= _MAX_KERNEL
@@ -134,3 +134,19 @@ def _conv_shapes(found: Any) -> tuple[ConvShape, ...]:
     if not 1 <= len(shapes) <= _MAX_LAYERS or not possible:
         raise ValueError(found)
     return tuple(shapes)
+
+
+def _layers(node: ast.expr) -> Any:
+    """Read a literal, or sums and multiples of such: `[(512, 10, 5)] + [(512, 4, 2)] * 3`."""
+    if not isinstance(node, ast.BinOp):
+        return ast.literal_eval(node)
+    left, right = _layers(node.left), _layers(node.right)
+    if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
+        layers = left + right
+    elif isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
+        layers = left * min(right, _MAX_LAYERS + 1)
+    else:
+        raise ValueError("neither a sum nor a multiple of lists")
+    if len(layers) > _MAX_LAYERS:
+        raise ValueError(f"more than {_MAX_LAYERS} layers")
+    return layers
