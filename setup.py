@@ -34,6 +34,7 @@ REQUIRED = [
     "numpy>=2.0",
     "omegaconf>=2.3,<2.4",
     "pyyaml>=6.0",
+    "safetensors>=0.4",
     "hydra-core>=1.3,<1.4",
     "tensorboard>=2.14",  # what fairseq writes when common.tensorboard_logdir is set
     "tqdm>=4.60",
@@ -44,7 +45,9 @@ EXTRAS = {
     # openSMILE's licence allows research and private use, no commercial products: only for the baseline `egemaps`.
     "egemaps": ["opensmile>=2.5"],
     "evaluation": ["matplotlib>=3.8", "scikit-learn>=1.4", "umap-learn>=0.5.7"],
-    "export": ["huggingface_hub>=0.30", "safetensors>=0.4"],
+    "export": ["huggingface_hub>=0.30"],  # Apache-2.0; models on the hub
+    # MIT, with some forty packages behind it: only to test that FunASR runs what is exported for it
+    "funasr": ["funasr>=1.4"],
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],  # Apache-2.0, MIT
     # GPL-3: eSpeak NG's library and voices, for the synthetic corpus of the quickstart and nothing else.
     "quickstart": ["espeakng-loader>=0.2.4"],
