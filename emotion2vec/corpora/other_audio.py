@@ -35,6 +35,6 @@ def _audio_below(root: Path) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         below = parent[prefix_length:]
         for name in names:
-            dot = name.rfind(".")
-            if dot > 0 and name[dot:].lower() in ANY_SUFFIXES:
+            suffix = name[name.rfind(".") :]
+            if suffix.lower() in ANY_SUFFIXES and not name.startswith("."):
                 yield f"{below}/{name}" if below else name
