@@ -7,7 +7,7 @@ all weights under our names, for `initialise.py` and for export.
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class LoadedCheckpoint:
     Attributes:
         config: Architecture and objective of the model.
         tensors: Our names (`student.`, `decoder.`, `teacher.context.`) -> tensors on the CPU, in the precision of the
-            file and where possible in its mapped memory. The student is whole; decoder and teacher may be missing.
+            file and where possible in its mapped memory. The student is whole; of decoder and teacher some or all may
+            be missing.
         sha256: Digest of the file with the weights.
         kind: Format of the file, in words.
     """
@@ -82,7 +83,10 @@ def read_checkpoint(path: Path) -> LoadedCheckpoint:
     Raises:
         CheckpointError: It cannot be read, is not safe to read, or holds another model.
     """
-    source = open_source(Path(path))
+    return _read(Path(path), open_source(Path(path)))
+
+
+def _read(path: Path, source: Source) -> LoadedCheckpoint:
     try:
         layout = recognise(source.model, model_name=_model_name(source))
         config = _read_config(source, layout)
@@ -106,7 +110,7 @@ def load_encoder(path: Path) -> LoadedEncoder:
     Raises:
         CheckpointError: It cannot be read, is not safe to read, or holds another model.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = _read(Path(path), _without_teacher(open_source(Path(path))))
     with torch.device("meta"):  # no weights are drawn: the file's take their place
         encoder = build_encoder(checkpoint.config)
     prefix = "student."
@@ -117,6 +121,12 @@ def load_encoder(path: Path) -> LoadedEncoder:
     }
     encoder.load_state_dict(tensors, assign=True)
     return LoadedEncoder(checkpoint.config, encoder.eval(), checkpoint.sha256, checkpoint.kind)
+
+
+def _without_teacher(source: Source) -> Source:
+    """Leave the teacher's tensors on the disk."""
+    model = {key: value for key, value in source.model.items() if not key.startswith("teacher.")}
+    return replace(source, model=model, teacher={})
 
 
 def _model_name(source: Source) -> str | None:

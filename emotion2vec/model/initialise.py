@@ -60,8 +60,8 @@ class InitReport:
             counts = [sum(_part(name) == title for name in names) for names in columns]
             note = "  (a copy of the student)" if self._copies_student(title) else ""
             if any(counts) or note:
-                lines.append(f"  {title:<18}{''.join(f'{count:>8} ' for count in counts)}{note}")
-        return "\n".join(line.rstrip() for line in lines)
+                lines.append(f"  {title:<17}{''.join(f'{count:>9}' for count in counts)}{note}")
+        return "\n".join(lines)
 
     def _copies_student(self, title: str) -> bool:
         return title == "teacher" and self.teacher_init == "student"

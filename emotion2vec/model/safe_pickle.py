@@ -87,8 +87,18 @@ def _empty(*_: Any) -> dict[Any, Any]:
     return {}
 
 
-def _bytes(text: str, encoding: str = "latin1") -> bytes:
-    return text.encode("latin1") if encoding in ("latin1", "latin-1") else text.encode()
+def _annotation(*parts: Any) -> str:
+    # `List[int]` and the like, in OmegaConf's metadata
+    return "annotation"
+
+
+def _bytes(data: Any = b"", *_: Any) -> bytes:
+    # protocols below 3 write bytes as text in latin-1
+    return data.encode("latin-1") if isinstance(data, str) else b"".join([data])
+
+
+def _bytearray(*data: Any) -> bytearray:
+    return bytearray(_bytes(*data))
 
 
 def _member(owner: Any, name: Any) -> StandIn:
@@ -115,11 +125,15 @@ _CALLS: Mapping[str, Callable[..., Any]] = {
     "collections.OrderedDict": dict,
     "collections.defaultdict": _empty,
     "_codecs.encode": _bytes,
+    "_operator.getitem": _annotation,
+    "types.GenericAlias": _annotation,
     **{
         f"{module}.{kind.__name__}": kind
         for module in ("builtins", "__builtin__")
         for kind in (dict, list, tuple, set, frozenset)
     },
+    **{f"{module}.bytes": _bytes for module in ("builtins", "__builtin__")},
+    **{f"{module}.bytearray": _bytearray for module in ("builtins", "__builtin__")},
     **{f"{module}.getattr": _member for module in ("builtins", "__builtin__")},
     **{f"{module}._reconstructor": _reconstructed for module in ("copyreg", "copy_reg")},
 }

@@ -51,15 +51,23 @@ class MappedFile:
         """The file's bytes, an untyped storage; writing to them does not change the file."""
         return torch.UntypedStorage.from_file(str(self.path), shared=False, nbytes=self.num_bytes)
 
-    def view(self, start: int, num_bytes: int) -> Any:
-        """Return a part of the file, an untyped storage.
+    def part(self, start: int, num_bytes: int, *, alignment: int) -> Any:
+        """Return a part of the file, an untyped storage: mapped where its start is aligned, else read.
 
         Raises:
             DamagedFileError: The file ends before it.
         """
         if start < 0 or num_bytes < 0 or start + num_bytes > self.num_bytes:
             raise DamagedFileError(f"it ends before byte {start + num_bytes}")
-        return self.memory[start : start + num_bytes]
+        if start % alignment == 0:
+            return self.memory[start : start + num_bytes]
+        buffer = torch.empty(num_bytes, dtype=torch.uint8)
+        view: Any = buffer.numpy()
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            if stream.readinto(view) != num_bytes:
+                raise DamagedFileError(f"it ends before byte {start + num_bytes}")
+        return buffer.untyped_storage()
 
 
 @dataclass(eq=False)
@@ -84,15 +92,14 @@ class StorageRef:
         return self.numel * self.dtype.itemsize
 
     def bytes(self) -> Any:
-        """Return the numbers, an untyped storage aligned as their type needs it (a copy where the file's are not).
+        """Return the numbers, an untyped storage aligned as their type needs it.
 
         Raises:
             DamagedFileError: The file lacks them.
         """
         if self.file is None:
             raise DamagedFileError("the contents of a tensor are missing")
-        view = self.file.view(self.start, self.num_bytes)
-        return view if self.start % self.dtype.itemsize == 0 else view.clone()
+        return self.file.part(self.start, self.num_bytes, alignment=self.dtype.itemsize)
 
 
 @dataclass(eq=False)
