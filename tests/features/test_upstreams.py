@@ -98,3 +98,11 @@ def test_the_names_are_known_without_torch_and_the_registry_without_their_packag
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout == "False\n[]\n", done.stderr
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_page_on_features_has_a_row_for_every_baseline_with_its_file(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "features.md").read_text("utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+    url = BASELINES[name].url
+    assert row.endswith(f"| `{url.rpartition('/')[2]}` |" if url else "| - |")
