@@ -63,7 +63,8 @@ def read_audformat_card(root: Path) -> CorpusCard:
     _require_audformat()
     texts = {name: str(header[name]) for name in header if header[name] is not None}
     usage = texts.get("usage", "not stated")
-    languages = header.get("languages") or []
+    stated = header.get("languages") or []
+    languages = stated if isinstance(stated, list) else [stated]
     kept = ("description", "organization", "usage", "license_url", "version")
     return replace(
         CARD,

@@ -5,9 +5,9 @@ what the database says of the speaker.
 """
 
 import logging
-from typing import Any
 
 from emotion2vec.corpora.audformat_tables import Place, Tables
+from emotion2vec.corpora.label_text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class Facts:
         names = ("speaker", "gender", "language", "transcription", "text")
         self._values = {name: self._read(name) for name in names}
         self._speakers = self._read_speakers()
+        self._texts = {name: self._read_texts(name) for name in ("transcription", "text")}
 
     def get(self, name: str, place: Place) -> str | None:
         """Return the value for this place, else for its file, else for its speaker."""
@@ -35,15 +36,18 @@ class Facts:
 
     def text(self, place: Place) -> tuple[str | None, str | None]:
         """Return code of the sentence, where texts have codes, and text."""
-        for name in ("transcription", "text"):
+        for name, texts in self._texts.items():
             value = self.get(name, place)
-            labels = self._tables.header["schemes"].get(name, {}).get("labels")
-            if value is not None and isinstance(labels, dict | str):
-                pairs = labels.items() if isinstance(labels, dict) else ()
-                return value, _one_line({str(key): text for key, text in pairs}.get(value))
             if value is not None:
-                return None, _one_line(value)
+                return (None, one_line(value)) if texts is None else (value, texts.get(value))
         return None, None
+
+    def _read_texts(self, name: str) -> dict[str, str | None] | None:
+        """Read the texts by their code; None where the texts themselves are the values."""
+        labels = self._tables.header["schemes"].get(name, {}).get("labels")
+        if isinstance(labels, dict):
+            return {str(code): one_line(str(text or "")) for code, text in labels.items()}
+        return {} if isinstance(labels, str) else None
 
     def _read(self, name: str) -> dict[Place, str | None]:
         """Read all columns of a scheme; a place for which they differ is unknown."""
@@ -69,7 +73,3 @@ class Facts:
         else:
             rows = {}
         return {key: {name: str(v) for name, v in row.items()} for key, row in rows.items()}
-
-
-def _one_line(text: Any) -> str | None:
-    return " ".join(str(text).split()) or None if text is not None else None

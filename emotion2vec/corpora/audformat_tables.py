@@ -151,6 +151,9 @@ def _read_table(root: Path, database: Any, name: str) -> Any:
             raise CorpusError(
                 f"{source}: not the table that {HEADER_FILE} describes ({text}); download the database again"
             ) from error
+    twice = table.df.index[table.df.index.duplicated()]
+    if len(twice):
+        raise CorpusError(f"{source}: {twice[0]} is listed twice; download the database again")
     return table.df
 
 

@@ -355,3 +355,37 @@ def test_texts_without_codes_are_texts_on_one_line(tmp_path: Path) -> None:
     _add_table(database, "files", {"a.wav": "Well,\nthen."}, column="text", scheme="text")
     (row,) = parse("audformat", _save(database, tmp_path)).taken.values()
     assert (row.sentence, row.text) == (None, "Well, then.")
+
+
+def test_a_file_that_a_table_lists_twice_is_refused(tmp_path: Path) -> None:
+    database = _database()
+    _add_table(database, "emotion", {"a.wav": "anger", "b.wav": "joy"})
+    table = _save(database, tmp_path) / "db.emotion.csv"
+    table.write_text(table.read_text() + "a.wav,joy\n")
+    with pytest.raises(CorpusError, match=r"db.emotion.csv: a.wav is listed twice"):
+        parse("audformat", tmp_path)
+
+
+@pytest.mark.parametrize("languages", ["deu", 5])
+def test_languages_that_are_no_list_are_named(tmp_path: Path, languages: object) -> None:
+    _save(_database(), tmp_path)
+    header = tmp_path / "db.yaml"
+    header.write_text(f"{header.read_text()}languages: {languages}\n")
+    with pytest.raises(CorpusError, match=r"db.yaml: not a header that audformat understands"):
+        prepare_corpus("audformat", tmp_path, tmp_path / "out")
+
+
+def test_a_text_that_is_empty_in_the_header_is_unknown(tmp_path: Path) -> None:
+    database = _database()
+    texts = ("a01", "a02")
+    database.schemes["text"] = audformat.Scheme("str", labels={key: {} for key in texts})
+    _add_table(database, "emotion", {"a.wav": "anger", "b.wav": "joy"})
+    _add_table(database, "words", {"a.wav": "a01", "b.wav": "a02"}, column="text", scheme="text")
+    header = _save(database, tmp_path) / "db.yaml"
+    text = header.read_text().replace("a01: {}", "a01: Erster  Satz.").replace("a02: {}", "a02:")
+    header.write_text(text)
+    taken = parse("audformat", tmp_path).taken
+    assert [(row.sentence, row.text) for row in taken.values()] == [
+        ("a01", "Erster Satz."),
+        ("a02", None),
+    ]
