@@ -24,7 +24,7 @@ from emotion2vec.errors import CorpusError
 logger = logging.getLogger(__name__)
 
 _SUFFIXES = RELEASE_SUFFIXES | {".mp4"}
-_NAME = re.compile(r"dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
+_NAME = re.compile(r"(final_videos_test)?dia(?P<dialogue>\d+)_utt(?P<utterance>\d+)")
 _COLUMNS = (
     "Utterance",
     "Speaker",
@@ -59,6 +59,8 @@ CARD = CorpusCard(
         "make the paper's 13,847. `unlabelled` adds them, without labels, for pre-training.",
         "The paper's 407 speakers are those of the three splits added up (260, 47, 100): the main speakers are in all "
         "of them, and names such as All, Woman or Guy are not one person.",
+        "Some test clips are there twice, as dia108_utt0 and final_videos_testdia108_utt0: the short name is taken, "
+        "the long one where it is the only one. Users report that the long one holds what the table says.",
         "Some clips are cut wrongly; the longest are test dia38_utt4 and dia220_utt0 with about five minutes.",
         "48 kHz video: needs --audio-out, and PyAV (pip install emotion2vec[video]) unless it was converted before.",
         "Order and turns follow Utterance_ID; StartTime counts from the episode's begin and is not always in order.",
@@ -180,14 +182,15 @@ def _iter_split(
             yield path
             continue
         key = _key(Path(path).stem)
-        if key in rows:
+        if key in rows and key not in seen:  # dia0_utt0 comes before final_videos_testdia0_utt0
             seen.add(key)
             yield _utterance(split.name, key, path, rows[key], places[key])
         elif keep_unlabelled:
             name = f"{split.name}/{Path(path).stem}"
             yield Utterance(name, path, 0, split=split.name, language=CARD.language)
         else:
-            yield LeftOut(path, f"no row in {split.table}")
+            taken = "the clip of its row under the short name is taken"
+            yield LeftOut(path, taken if key in rows else f"no row in {split.table}")
     for key in sorted(rows.keys() - seen):
         missing = folder.relative_to(root) / f"dia{key[0]}_utt{key[1]}.mp4"
         yield LeftOut(missing.as_posix(), f"listed in {split.table}, but there is no such clip")

@@ -4,21 +4,20 @@ In: root of the release. Out: utterances for `prepare.py`. Paper: Table 1 (relea
 xxxx is the podcast. The table has a row for each file: FileName, EmoClass, SpkrID, Gender, Split_Set and others.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from emotion2vec.corpora.card import CorpusCard, CorpusOption, Counts
 from emotion2vec.corpora.files import audio_files, find_folder
-from emotion2vec.corpora.label_text import Row, read_rows, read_text
+from emotion2vec.corpora.label_text import Row, read_json, read_rows
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import CorpusError
 
 _AUDIO = ("Audio", "Audios")
-# the misspelling is that of releases up to 1.8
+# the misspelling is that of releases up to 1.9
 _TABLES = (
     "labels_consensus.csv",
     "labels_concensus.csv",
@@ -51,11 +50,11 @@ CARD = CorpusCard(
     paper=Counts(utterances=72969, speakers=10000, hours=113.5),
     release=Counts(),
     notes=(
-        "The paper uses release 1.8 (and counts 10000+ speakers). Later releases hold more, 1.11 151,654 files and "
-        "1.12 207,136: to take the files of 1.8 from them, name the label table of 1.8 with --labels FILE; release "
-        "1.12 has those of earlier releases in Previous_releases_information/, and in its folder "
-        "files_removed_from_prev_versions the files that it dropped: copy these to Audios/.",
-        "The table's name is misspelt labels_concensus.csv in early releases: both are read.",
+        "The paper uses release 1.8 (and counts 10000+ speakers). Later releases hold more, 1.11 e.g. 151,654 files: "
+        "to take the files of 1.8 from them, name the label table of 1.8 with --labels FILE. Later releases have it in "
+        "Previous_releases_information/, and there, in files_removed_from_prev_versions/v1.8_removed_files/, the files "
+        "that were dropped since: copy these to Audios/.",
+        "The table's name is misspelt labels_concensus.csv up to release 1.9: both are read.",
         "Development (Validation in early releases) is valid; Test1, Test2 and Test3 are test. Table 1's utterances "
         "are all of them: the paper's pre-training uses no label.",
         "Some speakers are in more than one of the test sets; speakers named Unknown have no name here.",
@@ -71,7 +70,7 @@ CARD = CorpusCard(
             ("all", "Test1", "Test2", "Test3"),
         ),
     ),
-    ignored=("files_removed_from_prev_versions/*",),
+    ignored=("files_removed_from_prev_versions/*/*",),
 )
 
 
@@ -131,7 +130,7 @@ def _read_table(table: Path) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     is_json = table.suffix.lower() == ".json"
     for row in _json_rows(table) if is_json else read_rows(table, _COLUMNS):
-        stem = row.cells["FileName"].removesuffix(".wav")
+        stem = re.sub(r"(?i)\.wav$", "", row.cells["FileName"])
         if stem in rows:
             raise CorpusError(f"{row.where}: a second row for {stem}; keep one of them")
         rows[stem] = row
@@ -139,10 +138,7 @@ def _read_table(table: Path) -> dict[str, Row]:
 
 
 def _json_rows(table: Path) -> Iterator[Row]:
-    try:
-        records = json.loads(read_text(table))
-    except json.JSONDecodeError as error:
-        raise CorpusError(f"{table}: not valid JSON ({error})") from error
+    records = read_json(table)
     if not isinstance(records, dict) or not all(isinstance(v, dict) for v in records.values()):
         raise CorpusError(f"{table}: expected a JSON object that maps each file to its labels")
     for name, record in records.items():
@@ -161,7 +157,7 @@ def _utterance(stem: str, path: str, row: Row, test: str) -> Utterance:
             f"{row.where}: Split_Set must be one of Train, Development, Validation, Test1, Test2, Test3, "
             f"but is {partition!r}"
         )
-    is_other_test = split == "test" and test not in ("all", partition)
+    is_other_test = split == "test" and test.lower() not in ("all", partition.lower())
     match = _NAME.fullmatch(stem)
     speaker = row.cells.get("SpkrID", "")
     return Utterance(

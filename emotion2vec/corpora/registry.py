@@ -17,10 +17,10 @@ from emotion2vec.errors import CorpusError
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that a parser saw and did not take.
+    """Something of a release that a parser did not take.
 
     Attributes:
-        path: File, relative to the root.
+        path: File, folder or line of a table, relative to the root; where it belongs if it is missing.
         reason: Why; files of one reason are reported together.
     """
 

@@ -111,6 +111,22 @@ def test_clips_without_a_row_are_left_out_or_taken_without_a_label(root: Path) -
     assert len(more.taken) == len(parsed.taken) + 2
 
 
+def test_the_long_name_of_a_test_clip_counts_where_the_short_one_is_missing(root: Path) -> None:
+    folder = root / "output_repeated_splits_test"
+    (folder / "dia0_utt0.wav").rename(folder / "final_videos_testdia0_utt0.wav")
+    write_files(folder, ["final_videos_testdia0_utt1.wav"])
+    parsed = parse("meld", root)
+    paths = [parsed.taken[f"test/dia0_utt{number}"].path for number in (0, 1)]
+    assert paths == [
+        "output_repeated_splits_test/final_videos_testdia0_utt0.wav",
+        "output_repeated_splits_test/dia0_utt1.wav",
+    ]
+    reason = parsed.left_out["output_repeated_splits_test/final_videos_testdia0_utt1.wav"]
+    assert reason == "the clip of its row under the short name is taken"
+    more = parse("meld", root, unlabelled="true")
+    assert more.taken["test/final_videos_testdia0_utt1"].label is None
+
+
 def test_a_mac_s_files_are_left_out(root: Path) -> None:
     (root / "dev_splits_complete/._dia0_utt0.mp4").write_bytes(b"\x00\x05\x16\x07")
     reason = parse("meld", root).left_out["dev_splits_complete/._dia0_utt0.mp4"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from emotion2vec.corpora.prepare import prepare_corpus
+from emotion2vec.corpora.registry import get_corpus
 from emotion2vec.errors import CorpusError
 from tests.corpora.parsed import parse
 from tests.corpora.releases.files import write_files
@@ -74,6 +75,21 @@ def test_one_test_set_can_be_chosen(root: Path) -> None:
     assert taken["MSP-PODCAST_0001_0009"].split is None
     assert taken["MSP-PODCAST_0047_0295_0001"].split is None
     assert taken["MSP-PODCAST_0002_0033"].split == "train"
+
+
+def test_case_does_not_matter_in_names_and_sets(root: Path) -> None:
+    path = root / "Labels" / _TABLE
+    text = path.read_text(encoding="utf-8").replace(".wav", ".WAV").replace("Test1", "test1")
+    expected = parse("msp_podcast", root, test="Test1")
+    path.write_text(text, encoding="utf-8")
+    assert parse("msp_podcast", root, test="Test1") == expected
+
+
+def test_files_that_a_later_release_dropped_are_known_not_to_belong() -> None:
+    dropped = (
+        "Previous_releases_information/files_removed_from_prev_versions/v1.8_removed_files/a.wav"
+    )
+    assert any(Path(dropped).match(text) for text in get_corpus("msp_podcast").card.ignored)
 
 
 def test_the_json_table_of_a_release_gives_the_same(root: Path) -> None:
