@@ -60,6 +60,7 @@ _STAND_INS = re.compile(
     r"argparse\.Namespace"
     r"|omegaconf\.(base|dictconfig|listconfig|nodes)\.[A-Z]\w*"
     r"|fairseq\.dataclass\.\w+\.[A-Z]\w*|fairseq\.data\.dictionary\.Dictionary"
+    r"|fairseq\.(logging\.)?meters\.[A-Z]\w*Meter"  # in the extra_state of fairseq 0.9 and before: wav2vec, vq-wav2vec
     r"|([A-Za-z]\w*\.)+(Modality|[A-Z]\w*Config)"
     r"|numpy\.(core|_core)\.multiarray\.(scalar|_reconstruct)|numpy\.(dtype|ndarray)"
     r"|pathlib\.(Pure)?(Posix|Windows)?Path"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,20 @@ def test_states_do_not_depend_on_the_batch(
     for waveform, features in zip(waveforms, together, strict=True):
         (alone,) = encode_batch(upstream, [waveform], ALL_LAYERS)
         np.testing.assert_allclose(features, alone, rtol=0, atol=1e-5)
+
+
+def test_meters_that_fairseq_pickled_until_version_0_9_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meters = pytest.importorskip("fairseq.meters")
+    classes = (meters.AverageMeter, meters.TimeMeter, meters.StopwatchMeter)
+    for kind in classes:
+        monkeypatch.setattr(kind, "__module__", "fairseq.meters")  # where it lay then
+    path = write_wav2vec(tmp_path / "a.pt", fairseq_model().state_dict())
+    state = torch.load(path, weights_only=False)
+    state["extra_state"]["train_meters"] = OrderedDict((kind.__name__, kind()) for kind in classes)
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    assert load_upstream(f"wav2vec:{path}").num_states == 4
 
 
 def test_extraction_needs_neither_fairseq_nor_torchaudio(tmp_path: Path) -> None:
