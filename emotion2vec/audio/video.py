@@ -112,8 +112,8 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             yield container, container.streams.audio[0]
     # PyAV also raises ValueError, where a stream changes its layout on the way
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise AudioError(path, f"cannot be decoded ({reason})") from error
+        cause = getattr(error, "strerror", None) or error
+        raise AudioError(path, f"cannot be decoded ({cause})") from error
 
 
 def _blocks(container: Any, rate: int) -> Iterator[np.ndarray]:

@@ -1,7 +1,8 @@
 """Decode every file of a manifest folder and report what is wrong with it.
 
 Errors: missing, unreadable, wrong rate, wrong length, silent, unknown label.
-Warnings: clipped, duplicate audio, a speaker in two splits, other counts than the paper's Table 1.
+Warnings: clipped, duplicate audio, a speaker in two splits, other utterances, speakers or hours than the complete
+release and the paper's Table 1 have.
 
     check_manifest.py data/manifests/urdu
     check_manifest.py data/manifests/mine --fix data/manifests/mine_clean
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from emotion2vec.cli.prepare import positive_integer
 
 if TYPE_CHECKING:
-    from emotion2vec.data.checks import Report
+    from emotion2vec.data.findings import Report
 
 HELP = "manifest folder -> what is wrong with it"
 

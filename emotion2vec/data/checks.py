@@ -4,21 +4,18 @@ In: manifest folder. Out: `Report` of findings for `cli/check.py`, and a clean c
 for training or evaluation; a warning is something to know.
 """
 
-import hashlib
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from emotion2vec.audio.io import audio_info, is_silent, read_audio
 from emotion2vec.audio.parallel import default_jobs, map_files
-from emotion2vec.data.counts import count_utterances
+from emotion2vec.data.counts import Found, count_utterances
+from emotion2vec.data.examine import examine
+from emotion2vec.data.findings import Finding, Report
 from emotion2vec.data.manifest import (
     SPLITS,
     Manifest,
@@ -27,74 +24,15 @@ from emotion2vec.data.manifest import (
     write_manifest_folder,
 )
 from emotion2vec.data.utterance import Utterance
-from emotion2vec.errors import AudioError, ManifestError
+from emotion2vec.errors import ManifestError
 from emotion2vec.structs import SAMPLE_RATE_HZ
 
 logger = logging.getLogger(__name__)
 
-# full scale of 16-bit audio; a longer stay there than this share of a clip is audible
-_FULL_SCALE = 32766 / 32768
-_CLIPPED_SHARE = 0.001
-_WARNINGS = ("clipped", "duplicate audio", "speaker leakage", "counts")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        kind: Short name: missing, unreadable, wrong rate, wrong length, silent, clipped, duplicate audio,
-            speaker leakage, unknown label, counts.
-        message: Sentence with the file and the numbers.
-        ids: Utterances concerned.
-    """
-
-    kind: str
-    message: str
-    ids: tuple[str, ...] = ()
-
-    @property
-    def is_error(self) -> bool:
-        """Whether the manifest is unfit with it; otherwise it is a warning."""
-        return self.kind not in _WARNINGS
-
-
-@dataclass(frozen=True)
-class Report:
-    """Findings of one manifest folder.
-
-    Attributes:
-        folder: The folder.
-        num_utterances: Utterances looked at.
-        seconds: Length of what could be decoded.
-        findings: Errors first.
-        lengths: Utterance id -> its real length at 16 kHz, where that could be measured.
-    """
-
-    folder: Path
-    num_utterances: int
-    seconds: float
-    findings: tuple[Finding, ...]
-    lengths: Mapping[str, int]
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        """Findings that make the manifest unfit."""
-        return tuple(finding for finding in self.findings if finding.is_error)
-
-    @property
-    def warnings(self) -> tuple[Finding, ...]:
-        """Findings to know about."""
-        return tuple(finding for finding in self.findings if not finding.is_error)
-
-
-@dataclass(frozen=True)
-class _Examined:
-    """What decoding one utterance gave; `num_samples` and `digest` are None when it could not be decoded."""
-
-    findings: tuple[Finding, ...]
-    num_samples: int | None = None
-    digest: str | None = None
+# Table 1 prints hours with one decimal
+_ROUNDED_H = 0.05
+# a copy of a release may be cut or resampled a little otherwise
+_RELEASE_HOURS_SHARE = 0.01
 
 
 def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
@@ -102,7 +40,7 @@ def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
 
     Args:
         folder: Manifest folder.
-        num_jobs: Threads; None takes all cores.
+        num_jobs: Processes; None takes all cores.
 
     Raises:
         ManifestError: The folder holds no manifest, or one of its files is malformed.
@@ -112,7 +50,7 @@ def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
     places = _unique_utterances(manifests)
     examined = list(
         map_files(
-            _examine,
+            examine,
             list(places.values()),
             num_jobs=num_jobs or default_jobs(),
             description="check",
@@ -121,7 +59,7 @@ def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
     utterances = [utterance for _, utterance in places.values()]
     findings = [finding for item in examined for finding in item.findings]
     findings += _duplicates(utterances, [item.digest for item in examined])
-    findings += _leakage(manifests)
+    findings += _leakage(manifests, card)
     findings += _labels(utterances, card)
     findings += _counts(manifests, card)
     lengths = {
@@ -217,45 +155,6 @@ def _unique_utterances(manifests: Iterable[Manifest]) -> dict[str, tuple[Path, U
     return places
 
 
-def _examine(place: tuple[Path, Utterance]) -> _Examined:
-    """Decode one utterance and look at its samples."""
-    root, utterance = place
-    path = root / utterance.path
-    finding = partial(Finding, ids=(utterance.id,))
-    if not path.is_file():
-        return _Examined((finding("missing", f"{path}: does not exist"),))
-    try:
-        info = audio_info(path)
-        waveform_S = read_audio(
-            path, start_sample=utterance.start_sample, end_sample=utterance.end_sample
-        )
-    except AudioError as error:
-        return _Examined((finding("unreadable", str(error)),))
-    found = []
-    if (info.sample_rate_hz, info.num_channels) != (SAMPLE_RATE_HZ, 1):
-        text = (
-            f"{path}: has {info.sample_rate_hz} Hz and {info.num_channels} channels, but a manifest's audio is "
-            f"{SAMPLE_RATE_HZ} Hz mono; prepare the corpus again with --audio-out"
-        )
-        found.append(finding("wrong rate", text))
-    if waveform_S.numel() != utterance.num_samples:
-        text = f"{path}: holds {waveform_S.numel()} samples at 16 kHz, but the manifest says {utterance.num_samples}"
-        found.append(finding("wrong length", text))
-    found += _listen(path, waveform_S, finding)
-    digest = hashlib.blake2b(waveform_S.numpy().tobytes(), digest_size=16).hexdigest()
-    return _Examined(tuple(found), waveform_S.numel(), digest)
-
-
-def _listen(path: Path, waveform_S: Tensor, finding: Any) -> Iterator[Finding]:
-    """Report silence and clipping."""
-    if is_silent(waveform_S):
-        yield finding("silent", f"{path}: is silent")
-        return
-    clipped = float((waveform_S.abs() >= _FULL_SCALE).to(torch.float32).mean())
-    if clipped > _CLIPPED_SHARE:
-        yield finding("clipped", f"{path}: {100 * clipped:.1f} % of the samples are clipped")
-
-
 def _duplicates(
     utterances: Sequence[Utterance], digests: Sequence[str | None]
 ) -> Iterator[Finding]:
@@ -278,23 +177,29 @@ def _duplicates(
         yield Finding("duplicate audio", text, names)
 
 
-def _leakage(manifests: Iterable[Manifest]) -> Iterator[Finding]:
+def _leakage(manifests: Iterable[Manifest], card: Mapping[str, Any]) -> Iterator[Finding]:
     """Report speakers that occur in two of train, valid and test."""
-    members: dict[str, dict[str, list[str]]] = {}
-    for manifest in manifests:
-        if manifest.name in SPLITS:
-            speakers = members.setdefault(manifest.name, defaultdict(list))
-            for utterance in manifest.utterances:
-                if utterance.speaker is not None:
-                    speakers[utterance.speaker].append(utterance.id)
-    names = list(members)
-    for index, first in enumerate(names):
-        for second in names[index + 1 :]:
-            shared = sorted(set(members[first]) & set(members[second]))
-            if shared:
-                text = f"{len(shared)} speakers occur in both {first} and {second}, e.g. {', '.join(shared[:5])}"
-                ids = tuple(name for speaker in shared for name in members[second][speaker])
-                yield Finding("speaker leakage", text, ids)
+    members = {
+        manifest.name: _ids_by_speaker(manifest)
+        for manifest in manifests
+        if manifest.name in SPLITS
+    }
+    for first, second in combinations(members, 2):
+        shared = sorted(set(members[first]) & set(members[second]))
+        if shared:
+            text = f"{len(shared)} speakers occur in both {first} and {second}, e.g. {', '.join(shared[:5])}"
+            if card.get("splits_share_speakers"):
+                text += "; so it is in the corpus' own division"
+            ids = tuple(name for speaker in shared for name in members[second][speaker])
+            yield Finding("speaker leakage", text, ids)
+
+
+def _ids_by_speaker(manifest: Manifest) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for utterance in manifest.utterances:
+        if utterance.speaker is not None:
+            ids[utterance.speaker].append(utterance.id)
+    return ids
 
 
 def _labels(utterances: Iterable[Utterance], card: Mapping[str, Any]) -> Iterator[Finding]:
@@ -312,16 +217,29 @@ def _labels(utterances: Iterable[Utterance], card: Mapping[str, Any]) -> Iterato
 
 
 def _counts(manifests: Sequence[Manifest], card: Mapping[str, Any]) -> Iterator[Finding]:
-    """Report how `all` differs from the counts that the paper prints."""
-    expected = card.get("expected")
-    if manifests[0].name != "all" or not isinstance(expected, Mapping):
+    """Report how `all` differs from the complete release and from Table 1 of the paper."""
+    if manifests[0].name != "all":
         return
-    utterances = manifests[0].utterances
-    speakers = Counter(
-        utterance.speaker for utterance in utterances if utterance.speaker is not None
-    )
-    found = {"utterances": len(utterances), "speakers": len(speakers)}
-    for what, number in found.items():
-        if expected.get(what) is not None and number != expected[what]:
-            text = f"{number} {what}, but Table 1 of the paper has {expected[what]}"
-            yield Finding("counts", text)
+    found = count_utterances(manifests[0].utterances)
+    known = {
+        "the complete release has": (card.get("release"), _RELEASE_HOURS_SHARE),
+        "Table 1 of the paper has": (card.get("expected"), 0.0),
+    }
+    for what in ("utterances", "speakers", "hours"):
+        others = [
+            f"{who} {counts[what]}"
+            for who, (counts, hours_share) in known.items()
+            if isinstance(counts, Mapping) and _differs(found, what, counts.get(what), hours_share)
+        ]
+        if others:
+            number = f"{found.seconds / 3600:.2f}" if what == "hours" else getattr(found, what)
+            yield Finding("counts", f"{number} {what}, but {' and '.join(others)}")
+
+
+def _differs(found: Found, what: str, expected: float | None, hours_share: float) -> bool:
+    if expected is None:
+        return False
+    if what == "hours":
+        difference_h = abs(found.seconds / 3600 - expected)
+        return difference_h > _ROUNDED_H + hours_share * expected
+    return bool(getattr(found, what) != expected)

@@ -7,7 +7,8 @@ import pytest
 import soundfile
 
 from emotion2vec.data.checks import check_folder, write_clean_copy
-from emotion2vec.data.manifest import read_card, read_manifest
+from emotion2vec.data.manifest import read_card, read_manifest, write_manifest_folder
+from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ManifestError
 from tests.helpers.wav import make_manifest_folder, speech_like, write_wav
 
@@ -117,6 +118,76 @@ def test_other_counts_than_the_papers_are_a_warning(tmp_path: Path) -> None:
         "8 utterances, but Table 1 of the paper has 400",
         False,
     )
+
+
+@pytest.mark.parametrize(
+    ("release", "paper", "message"),
+    [
+        (
+            {"utterances": 400},
+            {"utterances": 400},
+            "8 utterances, but the complete release has 400 and Table 1 of the paper has 400",
+        ),
+        ({"utterances": 400}, {"utterances": 8}, "8 utterances, but the complete release has 400"),
+        ({"speakers": 2}, {"speakers": 9}, "2 speakers, but Table 1 of the paper has 9"),
+        ({"hours": 30.2}, {"hours": 30.0}, "29.90 hours, but Table 1 of the paper has 30.0"),
+        ({"hours": 31.0}, {"hours": 29.9}, "29.90 hours, but the complete release has 31.0"),
+    ],
+)
+def test_release_and_paper_are_compared_also_in_hours(
+    tmp_path: Path, release: dict[str, float], paper: dict[str, float], message: str
+) -> None:
+    folder = make_manifest_folder(
+        tmp_path, num_utts=8, card={"release": release, "expected": paper}
+    )
+    if "hours" in release:
+        _pretend_hours(folder, 29.9)
+    findings = [f for f in check_folder(folder).findings if f.kind == "counts"]
+    assert [finding.message for finding in findings] == [message]
+
+
+def _pretend_hours(folder: Path, hours: float) -> None:
+    """Let the manifest say so many hours, though its audio is short."""
+    number = round(hours * 3600 * 16000 / 8)
+    for name in ("all.tsv", "utterances.tsv"):
+        text = (folder / name).read_text().replace("\t8000", f"\t{number}")
+        (folder / name).write_text(text)
+
+
+def test_hours_that_only_rounding_sets_apart_are_no_finding(tmp_path: Path) -> None:
+    card = {"release": {"hours": 30.1}, "expected": {"hours": 29.9}}
+    folder = make_manifest_folder(tmp_path, num_utts=8, card=card)
+    _pretend_hours(folder, 29.94)
+    assert {finding.kind for finding in check_folder(folder).findings} == {"wrong length"}
+
+
+def test_splits_that_share_speakers_by_design_say_so(tmp_path: Path) -> None:
+    folder = make_manifest_folder(
+        tmp_path, num_utts=8, splits=("train", "test"), card={"splits_share_speakers": True}
+    )
+    assert _only_finding(folder)[1].endswith("s1, s2; so it is in the corpus' own division")
+
+
+@pytest.mark.parametrize("num_jobs", [1, 2])
+def test_the_report_does_not_depend_on_the_number_of_processes(
+    tmp_path: Path, num_jobs: int
+) -> None:
+    folder = make_manifest_folder(tmp_path, num_utts=40, seconds=(0.1, 0.2, 0.3))
+    (folder.parent / "audio" / "utt017.wav").unlink()
+    write_wav(folder.parent / "audio" / "utt030.wav", seconds=0.4)
+    report = check_folder(folder, num_jobs=num_jobs)
+    assert [finding.ids for finding in report.errors] == [("utt017",), ("utt030",)]
+    assert list(report.lengths) == [f"utt{i:03d}" for i in range(40) if i != 17]
+
+
+def test_segments_of_a_long_file_are_examined_one_by_one(tmp_path: Path) -> None:
+    write_wav(tmp_path / "audio" / "long.wav", seconds=2.0)
+    rows = [
+        Utterance(f"s{at}", "long.wav", 8000, start_sample=at, end_sample=at + 8000)
+        for at in (0, 8000, 16000)
+    ]
+    write_manifest_folder(tmp_path / "m", root=tmp_path / "audio", utterances=rows, card={})
+    assert check_folder(tmp_path / "m").findings == ()
 
 
 def test_every_split_is_checked_and_each_utterance_once(folder: Path, wav: Path) -> None:
