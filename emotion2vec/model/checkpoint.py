@@ -90,6 +90,7 @@ def _read(path: Path, source: Source) -> LoadedCheckpoint:
     try:
         layout = recognise(source.model, model_name=_model_name(source))
         config = _read_config(source, layout)
+        _check_depth(source, config)
         tensors = _our_tensors(source, layout, config)
         _check_tensors(tensors, config)
     except DamagedFileError as error:
@@ -146,6 +147,8 @@ def _kind(source: Source, layout: Layout, config: ModelConfig) -> str:
 def _read_config(source: Source, layout: Layout) -> ModelConfig:
     if layout is OURS and source.settings is not None:
         return _validated(source.settings)
+    if source.entry is not None:
+        return _validated(source.entry)
     sizes = read_sizes(source.model, layout)
     if source.settings is None or layout is OURS:
         return _validated(_consistent(sizes))
@@ -191,8 +194,21 @@ def _consistent(values: dict[str, Any]) -> dict[str, Any]:
 def _validated(values: Mapping[str, Any]) -> ModelConfig:
     try:
         return ModelConfig.from_mapping(values)
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise CheckpointError(str(error)) from None
+    except TypeError as error:
+        raise CheckpointError(
+            f"its config has a value of another type than expected ({error}); the file is damaged"
+        ) from None
+
+
+def _check_depth(source: Source, config: ModelConfig) -> None:
+    """Refuse a config of more layers than there are tensors before anything is built from it."""
+    claimed = max(config.num_layers, config.conv_pos_depth)
+    if claimed > len(source.model):
+        raise CheckpointError(
+            f"its config names {claimed} layers, but there are {len(source.model)} tensors; the file is damaged"
+        )
 
 
 def _our_tensors(source: Source, layout: Layout, config: ModelConfig) -> dict[str, Tensor]:

@@ -36,6 +36,7 @@ class Source:
         settings: Hyper-parameters as the file's program names them; None where there are none.
         task: Settings of fairseq's task.
         container: Format in words.
+        entry: Our own config, noted by an export in another program's file; None elsewhere.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Source:
     settings: Mapping[str, Any] | None
     task: Mapping[str, Any]
     container: str
+    entry: Mapping[str, Any] | None = None
 
 
 def open_source(path: Path) -> Source:
@@ -102,6 +104,8 @@ def _open_torch_file(path: Path) -> Source:
             model = model[wrapper]
     teacher = _section(model, "_ema") or teacher
     known = isinstance(settings, Mapping)
+    entry = state.get(OUR_MODEL_NAME)
+    noted = isinstance(entry, Mapping) and "format_version" in entry
     return Source(
         path,
         {key: value for key, value in model.items() if isinstance(value, StoredTensor)},
@@ -109,6 +113,7 @@ def _open_torch_file(path: Path) -> Source:
         settings if known else None,
         task if isinstance(task, Mapping) else {},
         "fairseq checkpoint" if known else "state dict",
+        _entry_config(path, entry) if noted else None,
     )
 
 
@@ -138,19 +143,24 @@ def _open_hub(folder: Path, weights: Path) -> Source:
         raise CheckpointError(
             f"{path}: not readable as JSON ({error}); download the folder again"
         ) from None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    if kind != OUR_MODEL_NAME or not isinstance(config.get("config"), dict):
-        raise CheckpointError(
-            f"{path}: model_type is {kind!r}, expected {OUR_MODEL_NAME!r} with its `config`; use a folder that "
-            "this program exported"
-        )
-    if config.get("format_version") != HUB_FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path}: format_version is {config.get('format_version')!r}, expected {HUB_FORMAT_VERSION}; update "
-            "this program"
-        )
-    settings = {"_name": OUR_MODEL_NAME, **config["config"]}
+    settings = {"_name": OUR_MODEL_NAME, **_entry_config(path, config)}
     return Source(weights, _read_safetensors(weights), {}, settings, {}, "hub folder")
+
+
+def _entry_config(path: Path, entry: Any) -> Mapping[str, Any]:
+    """Return the config of an entry that an export of ours wrote: a hub folder's config.json, or one like it."""
+    entry = entry if isinstance(entry, Mapping) else {}
+    kind, version, config = (entry.get(key) for key in ("model_type", "format_version", "config"))
+    if kind != OUR_MODEL_NAME or not isinstance(config, Mapping):
+        raise CheckpointError(
+            f"{path}: model_type is {kind!r}, expected {OUR_MODEL_NAME!r} with its `config`; use a file or folder "
+            "that this program exported"
+        )
+    if version != HUB_FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: format_version is {version!r}, expected {HUB_FORMAT_VERSION}; update this program"
+        )
+    return config
 
 
 def _is_safetensors(path: Path) -> bool:

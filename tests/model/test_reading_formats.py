@@ -99,6 +99,26 @@ def test_a_funasr_folder_is_read_with_its_settings(
     assert (checkpoint.config.num_heads, checkpoint.config.prenet_depth) == (2, 1)
 
 
+@pytest.mark.parametrize("funasr", [True, False])
+def test_our_own_entry_in_another_programs_file_gives_back_the_whole_config(
+    funasr: bool, tmp_path: Path
+) -> None:
+    model = model_of("data2vec2", layerdrop=0.25, utterance_method="token")
+    folder = write_funasr(tmp_path / "funasr", model)
+    entry = {"model_type": "emotion2vec", "format_version": 1, "config": asdict(model.config)}
+    path = folder / "model.pt"
+    torch.save({**torch.load(path, weights_only=True), "emotion2vec": entry}, path)
+    assert read_checkpoint(folder if funasr else path).config == model.config
+
+
+def test_an_entry_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    state = bare_state(model_of("data2vec2"), "fairseq")
+    entry = {"model_type": "emotion2vec", "format_version": 7, "config": {}}
+    torch.save({"model": state, "emotion2vec": entry}, tmp_path / "f.pt")
+    with pytest.raises(CheckpointError, match=r"f\.pt: format_version is 7, expected 1; update"):
+        read_checkpoint(tmp_path / "f.pt")
+
+
 def test_a_decoder_may_be_missing(tmp_path: Path) -> None:
     model = model_of("data2vec2")
     state = {k: v for k, v in bare_state(model, "fairseq").items() if ".decoder." not in k}
@@ -287,7 +307,8 @@ def test_what_is_wrong_with_a_funasr_folder_is_said(
         ({"format_version": 2}, r"config\.json: format_version is 2, expected 1; update this program"),
         ({"config": None}, r"config\.json: model_type is 'emotion2vec', expected"),
         ({"config": {"depth": 0}}, r"model config: depth must be at least 1, but is 0"),
-        ({"config": {"depth": "x"}}, r"hub: "),
+        ({"config": {"depth": "x"}}, r"hub: its config has a value of another type than expected"),
+        ({"config": {"depth": 10**9}}, r"hub: its config names 1000000004 layers, but there are \d+ tensors"),
         ({"config": asdict(tiny_config(depth=3))}, r"layers\.3\.attn\.qkv\.weight is missing"),
     ],
 )  # fmt: skip
