@@ -61,7 +61,7 @@ CARD = CorpusCard(
         "of them, and names such as All, Woman or Guy are not one person.",
         "Some test clips are there twice, as dia108_utt0 and final_videos_testdia108_utt0: the short name is taken, "
         "the long one where it is the only one. Users report that the long one holds what the table says.",
-        "Some clips are cut wrongly; the longest are test dia38_utt4 and dia220_utt0 with about five minutes.",
+        "Some clips are cut wrongly; the longest are test dia38_utt4 and dia220_utt0, of five and four minutes.",
         "48 kHz video: needs --audio-out, and PyAV (pip install emotion2vec[video]) unless it was converted before.",
         "Order and turns follow Utterance_ID; StartTime counts from the episode's begin and is not always in order.",
         "The session is the episode.",

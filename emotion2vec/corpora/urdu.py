@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.files import audio_files, find_folder
+from emotion2vec.corpora.places import sub_folders
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -33,7 +34,9 @@ CARD = CorpusCard(
     paper=Counts(utterances=400, speakers=38, hours=0.3),
     release=Counts(utterances=400, speakers=29, hours=0.28),
     notes=(
-        "The paper counts 38 speakers; the file names hold 29 (18 male, 11 female).",
+        "The paper and the corpus' README count 38 speakers (27 male, 11 female); the file names hold 29 (18 male, "
+        "11 female).",
+        "Its README speaks of a folder for each speaker in those of the emotions: files may lie there too.",
         "Speakers are spread unevenly over the emotions: random folds leak the speaker's identity.",
         "Talk-show recordings at 44.1 kHz: needs --audio-out unless it was converted before.",
     ),
@@ -45,7 +48,7 @@ def iter_utterances(root: Path) -> Iterator[Utterance | LeftOut]:
     """Yield the utterances of the four folders."""
     for folder_name, letter in _FOLDERS.items():
         folder = find_folder(root, folder_name)
-        for path in audio_files(root, [folder] if folder else []):
+        for path in audio_files(root, [folder, *sub_folders(folder)] if folder else []):
             yield path if isinstance(path, LeftOut) else _parse(path, letter)
 
 

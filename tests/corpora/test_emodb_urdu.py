@@ -46,6 +46,15 @@ def test_emodb_files_may_lie_directly_below_the_root(tmp_path: Path) -> None:
     ]
 
 
+def test_urdu_files_may_lie_in_a_folder_of_their_speaker(tmp_path: Path) -> None:
+    write_files(tmp_path, ["Sad/SF1/SF1_F1_S01.wav", "Sad/SM2_F1_S02.wav"])
+    paths = {name: row.path for name, row in _rows("urdu", tmp_path).items()}
+    assert paths == {
+        "SF1_F1_S01": "Sad/SF1/SF1_F1_S01.wav",
+        "SM2_F1_S02": "Sad/SM2_F1_S02.wav",
+    }
+
+
 def test_urdu_names_give_the_gender(tmp_path: Path) -> None:
     BUILDERS["urdu"](tmp_path)
     rows = _rows("urdu", tmp_path)
