@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from emotion2vec.corpora.card import CorpusCard, Counts
 from emotion2vec.corpora.files import audio_files, find_folder
 from emotion2vec.corpora.label_text import Row, read_rows
+from emotion2vec.corpora.places import sub_folders
 from emotion2vec.corpora.registry import LeftOut, register_corpus
 from emotion2vec.data.labels import decode_label, label_set
 from emotion2vec.data.utterance import Utterance
@@ -59,8 +60,7 @@ def iter_utterances(root: Path) -> Iterator[Utterance | LeftOut]:
     for split in _SPLITS:
         listed = _read_csv(root / f"{split}.csv")
         parent = find_folder(root, split)
-        folders = sorted(path for path in parent.iterdir() if path.is_dir()) if parent else []
-        for path in audio_files(root, [parent, *folders] if parent else []):
+        for path in audio_files(root, [parent, *sub_folders(parent)] if parent else []):
             if isinstance(path, LeftOut):
                 yield path
             else:
