@@ -31,6 +31,7 @@ def test_all_segments_are_utterances_and_the_scored_ones_have_a_label(root: Path
     assert {name: (row.label, row.score, row.split) for name, row in taken.items()} == {
         "266366_0": ("positive", 1.0, "train"),
         "266366_1": (None, None, "train"),
+        "266366_2": (None, None, "train"),
         "46495_0": ("negative", -1.0, "test"),
         "180971_3": ("neutral", 0.0, "test"),
         "_aZDaIfGfPo_7": ("neutral", 0.0, "valid"),

@@ -9,8 +9,15 @@ TRANSCRIPTS = "Raw/Transcript/Segmented/Combined"
 
 # video -> seconds of audio, lines of its transcript
 _VIDEOS: dict[str, tuple[float, list[str]]] = {
-    # positive, train; a segment without a score; text with the separator in it
-    "266366": (2.0, ["0___0.0___0.902___Some words.", "1___0.9___1.9___Words___and more."]),
+    # positive, train; a segment without a score; text with the separator in it; an end after the file
+    "266366": (
+        2.0,
+        [
+            "0___0.0___0.902___Some words.",
+            "1___0.9___1.9___Words___and more.",
+            "2___1.5___2.3___Too long.",
+        ],
+    ),
     # negative and neutral, test; a blank line, Windows line ends
     "46495": (1.0, ["0___0.0___0.662___Other words.\r", "\r"]),
     "180971": (1.0, ["3___0.00000___0.5720001___\tTab and  spaces. "]),
