@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 AUDIO_FORMATS = tuple(SIZE_RATIOS)
 _NAMES_STORED = 5
+_UNREADABLE_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -143,12 +144,15 @@ def make_recipe(name: str, channel: str | int | None, audio_format: str) -> Reci
 def _warn_unreadable(
     root: Path, unreadable: Sequence[AudioError], rows: Sequence[Utterance]
 ) -> None:
-    for error in unreadable:
-        logger.warning("left out: %s", error)
     if not rows:
         raise CorpusError(
             f"none of the {len(unreadable)} files below {str(root)!r} can be read; the first: {unreadable[0]}"
         )
+    for error in unreadable[:_UNREADABLE_SHOWN]:
+        logger.warning("left out: %s", error)
+    if len(unreadable) > _UNREADABLE_SHOWN:
+        more = len(unreadable) - _UNREADABLE_SHOWN
+        logger.warning("left out: %d more files that cannot be read; corpus.json lists all", more)
 
 
 def _warn_counts(card: CorpusCard, found: Found) -> None:

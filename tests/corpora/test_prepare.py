@@ -47,6 +47,18 @@ def test_an_unreadable_file_is_named_counted_and_left_out(
     ]
 
 
+def test_of_very_many_unreadable_files_corpus_json_lists_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_wav(tmp_path / "root" / "sad" / "good.wav", seconds=0.1)
+    for index in range(60):
+        (tmp_path / "root" / "sad" / f"{index:02d}.wav").write_bytes(b"RIFF not audio")
+    done = prepare_corpus("folder", tmp_path / "root", tmp_path / "out")
+    assert len(done.unreadable) == len(read_card(tmp_path / "out")["unreadable"]) == 60
+    assert caplog.text.count("cannot be read as audio") == 50
+    assert "left out: 10 more files that cannot be read; corpus.json lists all" in caplog.text
+
+
 def test_an_unreadable_file_does_not_stop_a_conversion(foreign: Path, tmp_path: Path) -> None:
     (foreign / "Angry" / "SM1_F10_A010.wav").write_bytes(b"")
     done = prepare_corpus("urdu", foreign, tmp_path / "out", audio_out=tmp_path / "flac")
