@@ -51,7 +51,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],  # Apache-2.0, MIT
     # GPL-3: eSpeak NG's library and voices, for the synthetic corpus of the quickstart and nothing else.
     "quickstart": ["espeakng-loader>=0.2.4"],
-    "s3prl": ["s3prl>=0.4.18"],  # Apache-2.0; brings transformers: only for s3prl's users and the tests
+    # Apache-2.0, brings transformers: for s3prl's users and the tests
+    "s3prl": ["s3prl>=0.4.18"],
     "video": ["av>=12"],
     "slurm": ["hydra-submitit-launcher>=1.2"],
     "dev": [
