@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     options = _options(arguments)
     check_free(arguments.out, overwrite=arguments.force)
     checkpoint = read_checkpoint(arguments.checkpoint)
-    _writer(arguments, options)(checkpoint)
+    _write(arguments, options, checkpoint)
     if arguments.format == "hub" and not arguments.licence:
         print("note: the model card says that no licence is chosen; choose one with --licence")
     print(f"{arguments.format}: {describe(arguments.out)}")
@@ -111,46 +111,44 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _writer(
-    arguments: argparse.Namespace, options: dict[str, Any]
-) -> Callable[["LoadedCheckpoint"], object]:
-    """Return what writes the format; its module, and what that needs, are imported now and not before."""
-    out = arguments.out
+def _write(
+    arguments: argparse.Namespace, options: dict[str, Any], checkpoint: "LoadedCheckpoint"
+) -> None:
+    """Write the format; its module, and what that needs, are imported now and not before."""
     if arguments.format == "onnx":
         from emotion2vec.export.onnx import export_onnx
 
-        return lambda checkpoint: export_onnx(checkpoint, out, **options)
-    if arguments.format == "s3prl":
-        from emotion2vec.export.s3prl import export_s3prl
-
-        return lambda checkpoint: export_s3prl(checkpoint, out)
-    return _our_writer(arguments, options)
-
-
-def _our_writer(
-    arguments: argparse.Namespace, options: dict[str, Any]
-) -> Callable[["LoadedCheckpoint"], object]:
-    from emotion2vec.export.funasr import export_funasr
-    from emotion2vec.export.hub import export_hub
-    from emotion2vec.export.official import export_official
+        file = export_onnx(checkpoint, arguments.out, **options)
+        print(f"largest difference between onnxruntime and PyTorch: {file.max_difference:.1e}")
+        return
     from emotion2vec.export.provenance import read_provenance
 
-    export: Callable[..., object] = {
-        "hub": export_hub, "funasr": export_funasr, "official": export_official,
-    }[arguments.format]  # fmt: skip
     settings: dict[str, Any] = {
         name: options[name] for name in ("weights", "purpose") if name in options
     }
     if arguments.format == "hub":
         settings["facts"] = _card_facts(arguments)
+    _exporters()[arguments.format](
+        checkpoint,
+        arguments.out,
+        provenance=read_provenance(arguments.checkpoint, checkpoint),
+        overwrite=arguments.force,
+        **settings,
+    )
 
-    def write(checkpoint: "LoadedCheckpoint") -> None:
-        provenance = read_provenance(arguments.checkpoint, checkpoint)
-        export(
-            checkpoint, arguments.out, provenance=provenance, overwrite=arguments.force, **settings
-        )
 
-    return write
+def _exporters() -> dict[str, Callable[..., None]]:
+    from emotion2vec.export.funasr import export_funasr
+    from emotion2vec.export.hub import export_hub
+    from emotion2vec.export.official import export_official
+    from emotion2vec.export.s3prl import export_s3prl
+
+    return {
+        "hub": export_hub,
+        "funasr": export_funasr,
+        "official": export_official,
+        "s3prl": export_s3prl,
+    }
 
 
 def _card_facts(arguments: argparse.Namespace) -> "CardFacts":

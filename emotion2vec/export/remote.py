@@ -19,6 +19,16 @@ _INSTALL = "pip install huggingface_hub"
 _HUB_FILES = ("model.safetensors", "config.json")
 _FUNASR_FILES = ("config.yaml", "configuration.json", "*.pt")
 
+# what is said when the hub knows no such model, and when it cannot be reached
+_FETCHING = (
+    "is neither a file or folder here nor a model on the hub (or a private one: `hf auth login`)",
+    "is no file or folder here and not in the cache, and {}; name a local folder",
+)
+_PUSHING = (
+    "was not pushed: it may not be written; `hf auth login` with a token that may",
+    "was not pushed: {}",
+)
+
 
 @dataclass(frozen=True)
 class HubOptions:
@@ -75,9 +85,14 @@ def fetch_model(repo_id: str, options: HubOptions) -> Path:
             )
         )
 
-    folder = _explained(lambda: snapshot(_HUB_FILES), repo_id, options)
+    folder = _explained(lambda: snapshot(_HUB_FILES), repo_id, options, _FETCHING)
     if not (folder / _HUB_FILES[0]).is_file():
-        folder = _explained(lambda: snapshot(_FUNASR_FILES), repo_id, options)
+        folder = _explained(lambda: snapshot(_FUNASR_FILES), repo_id, options, _FETCHING)
+    if not folder.is_dir():  # nothing fits the patterns, so nothing was stored
+        raise CheckpointError(
+            f"model {repo_id!r} on the hub holds nothing that can be read here: expected {' and '.join(_HUB_FILES)}, "
+            "or a FunASR folder"
+        )
     return folder
 
 
@@ -123,6 +138,7 @@ def push_model(
         ),
         repo_id,
         options,
+        _PUSHING,
     )
     return str(commit)
 
@@ -137,7 +153,9 @@ def _import(name: str, purpose: str) -> Any:
     return getattr(huggingface_hub, name)
 
 
-def _explained(action: Callable[[], Any], repo_id: str, options: HubOptions) -> Any:
+def _explained(
+    action: Callable[[], Any], repo_id: str, options: HubOptions, words: tuple[str, str]
+) -> Any:
     """Run what talks to the hub; turn its errors into one sentence each."""
     from huggingface_hub import errors
 
@@ -150,16 +168,18 @@ def _explained(action: Callable[[], Any], repo_id: str, options: HubOptions) -> 
     except errors.RevisionNotFoundError:
         reason = "has no such revision: name a branch, tag or commit of it"
     except errors.RepositoryNotFoundError:
-        reason = "is neither a file or folder here nor a model on the hub (or a private one: `hf auth login`)"
+        reason = words[0]
     except errors.HfHubHTTPError as error:
         reason = f"was refused by the hub ({_first_line(error)})"
     except (OSError, transport_error) as error:
         if getattr(error, "filename", None):  # of this machine, not of the network
             raise
-        reason = (
-            "is no file or folder here and not in the cache, and the hub cannot be reached "
-            f"({_first_line(error)}): check the network, or name a local folder"
+        cause = (
+            "the network must not be used (local_files_only)"
+            if options.local_files_only
+            else f"the hub cannot be reached ({_first_line(error)})"
         )
+        reason = words[1].format(cause)
     except ValueError as error:
         reason = f"was refused by huggingface_hub ({_first_line(error)})"
     where = f"{repo_id!r}" + (f" at {options.revision!r}" if options.revision else "")

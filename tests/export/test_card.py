@@ -56,7 +56,7 @@ def _header(card: str) -> dict[str, Any]:
 
 
 def _section(card: str, title: str) -> str:
-    return card.split(f"## {title}\n")[1].split("\n## ")[0]
+    return card.partition(f"## {title}\n")[2].partition("\n## ")[0]
 
 
 def test_a_card_of_nothing_but_weights_claims_nothing() -> None:
@@ -79,7 +79,8 @@ def test_licence_data_and_results_are_told() -> None:
     row = ResultRow.from_json(_result(synthetic=False))
     card = _card(licence="cc-by-nc-4.0", corpus=corpus, results=(row,))
     header = _header(card)
-    assert (header["license"], header["language"], header["datasets"]) == ("cc-by-nc-4.0", ["de"], ["emodb"])  # fmt: skip
+    assert (header["license"], header["language"]) == ("cc-by-nc-4.0", ["de"])
+    assert header["datasets"] == ["emodb"]
     assert "| EmoDB | 480 | 8 | 0.35 | CC0-1.0 |" in _section(card, "Training data")
     assert (
         "| synthetic_5fold | synthetic | 71.79 ± 0.40 | 71.79 ± 0.40 | 71.79 ± 0.40 | 5 | 3 | features: frame, "
@@ -94,7 +95,7 @@ def test_synthetic_data_are_marked_everywhere() -> None:
     card = _card(corpus=SYNTHETIC_CORPUS, results=(ResultRow.from_json(_result()),))
     assert "synthetic-data" in _header(card)["tags"]
     for title in ("Training data", "Results"):
-        assert "**SYNTHETIC**: computer-generated speech; says nothing about human" in _section(card, title)  # fmt: skip
+        assert "**SYNTHETIC**: computer-generated speech; says nothing" in _section(card, title)
     assert "> Training data: **SYNTHETIC**" in card.split("## Use")[0]
     assert "Trained on computer-generated speech" in _section(card, "Limitations")
 
@@ -142,7 +143,7 @@ def test_results_of_other_features_are_refused(checkpoint: dict[str, Any], words
 
 def test_weights_of_another_program_are_not_called_ours() -> None:
     card = _card(Provenance("emotion2vec on data2vec 2.0, fairseq checkpoint", DIGEST))
-    assert "Weights of another program (emotion2vec on data2vec 2.0, fairseq checkpoint), converted" in card  # fmt: skip
+    assert "Weights of another program (emotion2vec on data2vec 2.0, fairseq checkpoint)," in card
     assert "its authors' terms hold" in _section(card, "Licence")
     assert "Pre-trained with emotion2vec" not in card
 

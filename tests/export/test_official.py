@@ -191,8 +191,8 @@ def test_the_file_holds_plain_types_under_the_authors_names(tmp_path: Path) -> N
 
 def test_the_settings_read_back_are_those_written(tmp_path: Path) -> None:
     changed = {
-        "encoder_dropout": 0.2, "mask_prob": 0.4, "layerdrop": 0.07, "ema_end_decay": 0.9999, "utterance_method": "token",
-        "utterance_loss_weight": 0.5, "alibi_scale": 0.7, "norm_eps": 1e-6,
+        "encoder_dropout": 0.2, "mask_prob": 0.4, "layerdrop": 0.07, "ema_end_decay": 0.9999,
+        "utterance_method": "token", "utterance_loss_weight": 0.5, "alibi_scale": 0.7, "norm_eps": 1e-6,
     }  # fmt: skip
     state = torch.load(_export(tmp_path, changed), weights_only=True)
     found = read_settings(state["cfg"]["model"], "data2vec2")
