@@ -59,8 +59,8 @@ class ResultRow:
         ]
         if raw.get("valid_is_test"):
             notes.append("the epoch was chosen on the test part")
-        if folds.get("shared_speakers"):
-            notes.append("speakers stand in several parts")
+        if any(folds.get("shared_speakers") or ()):  # their number, fold by fold
+            notes.append("training and test parts share speakers")
         return cls(
             protocol=str(raw["protocol"]),
             corpus=str(raw["corpus"]),
@@ -135,7 +135,7 @@ def model_card(
         _use(facts),
         _data(facts.corpus, provenance),
         _training(config, provenance),
-        _results(facts.results),
+        _results(facts),
         _limitations(facts),
         _licence(facts, provenance),
         _contents(config, tensors, provenance),
@@ -152,17 +152,17 @@ def _is_synthetic(facts: CardFacts) -> bool:
     return bool(facts.corpus.get("synthetic")) or any(row.synthetic for row in facts.results)
 
 
+def _names(corpus: Mapping[str, Any]) -> list[str]:
+    """Name the corpora of the training data."""
+    parts = corpus.get("parts")
+    if isinstance(parts, Mapping) and parts:
+        return sorted(map(str, parts))
+    return [str(corpus["name"])] if corpus.get("name") else []
+
+
 def _header(facts: CardFacts) -> str:
     corpus = facts.corpus
     language = str(corpus.get("language") or "")
-    parts = corpus.get("parts")
-    datasets = (
-        sorted(parts)
-        if isinstance(parts, Mapping)
-        else [corpus["name"]]
-        if corpus.get("name")
-        else []
-    )
     tags = ["emotion2vec", "speech", "speech-emotion-recognition", "self-supervised", "16khz"]
     entries = {
         "license": facts.licence or "unknown",
@@ -170,7 +170,7 @@ def _header(facts: CardFacts) -> str:
         "library_name": "emotion2vec",
         "pipeline_tag": "feature-extraction",
         "tags": tags + (["synthetic-data"] if _is_synthetic(facts) else []),
-        "datasets": datasets or None,
+        "datasets": _names(corpus) or None,
     }
     text = yaml.safe_dump(
         {key: value for key, value in entries.items() if value}, sort_keys=False, allow_unicode=True
@@ -181,7 +181,7 @@ def _header(facts: CardFacts) -> str:
 def _introduction(config: ModelConfig, provenance: Provenance, facts: CardFacts) -> str:
     program = f"emotion2vec {emotion2vec.__version__}"
     origin = (
-        f"Pre-trained with emotion2vec, exported by {program}"
+        f"Pre-trained and exported with {program}"
         if _is_ours(provenance)
         else f"Weights of another program ({provenance.kind}), converted by {program}"
     )
@@ -277,9 +277,9 @@ def _training(config: ModelConfig, provenance: Provenance) -> str:
     return "\n".join(["## Training", "", "| | |", "| --- | --- |", *table])
 
 
-def _results(results: Sequence[ResultRow]) -> str:
+def _results(facts: CardFacts) -> str:
     lines = ["## Results", ""]
-    if not results:
+    if not facts.results:
         return "\n".join([*lines, "None measured."])
     lines += [
         "A small classifier on the frozen features; percent, mean and standard deviation over seeds.",
@@ -287,9 +287,13 @@ def _results(results: Sequence[ResultRow]) -> str:
         _row("protocol", "corpus", *_METRICS, "folds", "seeds", "notes"),
         "|" + " --- |" * (len(_METRICS) + 5),
     ]
-    for row in results:
+    heard = _names(facts.corpus)
+    for row in facts.results:
         scores = [f"{row.scores[m][0]:.2f} ± {row.scores[m][1]:.2f}" for m in _METRICS]
-        notes = (*((SYNTHETIC,) if row.synthetic else ()), *row.notes)
+        notes = [SYNTHETIC] if row.synthetic else []
+        if row.corpus in heard:
+            notes.append("pre-training has heard this corpus, without its labels")
+        notes += row.notes
         lines.append(
             _row(row.protocol, row.corpus, *scores, row.num_folds, row.num_seeds, "; ".join(notes))
         )

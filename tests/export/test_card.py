@@ -115,13 +115,26 @@ def test_parts_of_a_joint_corpus_are_listed_with_their_licences() -> None:
     assert _header(card)["datasets"] == ["iemocap", "meld"]
 
 
-def test_results_chosen_on_the_test_part_or_with_shared_speakers_say_so() -> None:
-    raw = _result(valid_is_test=True, folds={"shared_speakers": ["A"]})
-    row = ResultRow.from_json(raw)
-    assert row.notes[1:] == (
-        "the epoch was chosen on the test part",
-        "speakers stand in several parts",
-    )
+@pytest.mark.parametrize(
+    ("changes", "notes"),
+    [
+        ({"folds": {"shared_speakers": [0, 0]}}, ()),
+        ({"folds": {"shared_speakers": [0, 3]}}, ("training and test parts share speakers",)),
+        ({"valid_is_test": True}, ("the epoch was chosen on the test part",)),
+    ],
+)
+def test_notes_say_what_makes_a_result_easier(
+    changes: dict[str, Any], notes: tuple[str, ...]
+) -> None:
+    assert ResultRow.from_json(_result(**changes)).notes[1:] == notes
+
+
+@pytest.mark.parametrize(("corpus", "expected"), [("synthetic", True), ("emodb", False)])
+def test_a_result_on_a_corpus_of_the_pre_training_says_so(corpus: str, expected: bool) -> None:
+    row = ResultRow.from_json(_result(corpus=corpus))
+    card = _card(corpus=SYNTHETIC_CORPUS, results=(row,))
+    heard = "pre-training has heard this corpus, without its labels"
+    assert (heard in _section(card, "Results")) is expected
 
 
 @pytest.mark.parametrize(
@@ -145,7 +158,7 @@ def test_weights_of_another_program_are_not_called_ours() -> None:
     card = _card(Provenance("emotion2vec on data2vec 2.0, fairseq checkpoint", DIGEST))
     assert "Weights of another program (emotion2vec on data2vec 2.0, fairseq checkpoint)," in card
     assert "its authors' terms hold" in _section(card, "Licence")
-    assert "Pre-trained with emotion2vec" not in card
+    assert "Pre-trained and exported" not in card
 
 
 def test_the_three_lines_of_use_run(tmp_path: Path) -> None:
