@@ -107,7 +107,7 @@ def test_provenance_survives_a_second_export(tmp_path: Path) -> None:
 def test_provenance_of_a_training_checkpoint_tells_the_run_but_no_path(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "checkpoint_last.pt")
     state = torch.load(path, weights_only=True)
-    state["cfg"]["model"]["init_from"] = "/home/someone/models/base_libri.pt"
+    state["cfg"]["model"]["init_from"] = "/models/of/someone/base_libri.pt"
     state["cfg"] |= {"optimization": {"lr": [7.5e-5]}, "common": {"seed": 3}}
     state["optimizer_history"] = [{"num_updates": 100}, {"num_updates": 1200}]
     state["extra_state"] = {"train_iterator": {"epoch": 9}}
