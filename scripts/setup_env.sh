@@ -7,7 +7,7 @@
 
 _e2v_root="$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 _e2v_venv="$_e2v_root/.venv"
-_e2v_extras="${EMOTION2VEC_EXTRAS:-dev,evaluation,export,onnx,quickstart,s3prl,video}"
+_e2v_extras="${EMOTION2VEC_EXTRAS:-dev,evaluation,export,onnx,quickstart,video}"
 
 _e2v_error() {
     printf 'error: %s\n' "$1" >&2

@@ -118,7 +118,7 @@ def _write(
     if arguments.format == "onnx":
         from emotion2vec.export.onnx import export_onnx
 
-        file = export_onnx(checkpoint, arguments.out, **options)
+        file = export_onnx(checkpoint, arguments.out, overwrite=arguments.force, **options)
         print(f"largest difference between onnxruntime and PyTorch: {file.max_difference:.1e}")
         return
     from emotion2vec.export.provenance import read_provenance

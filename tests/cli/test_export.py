@@ -147,6 +147,18 @@ def test_force_replaces(tmp_path: Path, checkpoint: Path) -> None:
         assert_same(read_checkpoint(tmp_path / kind).tensors, read_checkpoint(other).tensors)
 
 
+def test_force_replaces_an_onnx_file(tmp_path: Path, checkpoint: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    out = tmp_path / "model.onnx"
+    assert _export(checkpoint, "onnx", out) == 0
+    first = out.read_bytes()
+    other = write_checkpoint(tmp_path / "other.pt", seed=2)
+    assert _export(other, "onnx", out) == 1
+    assert out.read_bytes() == first
+    assert _export(other, "onnx", out, "--force") == 0
+    assert out.read_bytes() != first
+
+
 def test_a_checkpoint_that_cannot_be_read_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
