@@ -22,7 +22,7 @@ from emotion2vec.model.factory import build_encoder, build_pretraining_model
 from emotion2vec.model.foreign_config import architecture_only, read_settings
 from emotion2vec.model.formats import OUR_MODEL_NAME, Source, open_source, read_state
 from emotion2vec.model.key_map import from_fairseq, to_fairseq
-from emotion2vec.model.stored_tensor import DamagedFileError, StoredTensor
+from emotion2vec.model.stored_tensor import DamagedFileError, load_tensors
 
 __all__ = [
     "OUR_MODEL_NAME", "LoadedCheckpoint", "LoadedEncoder", "file_sha256", "list_problems", "load_encoder",
@@ -33,6 +33,10 @@ logger = logging.getLogger(__name__)
 
 # A classification head, as FunASR's emotion2vec+ has it: nothing here uses one
 _HEAD = frozenset({"proj.weight", "proj.bias"})
+_WIDTHS = (
+    "conv_dim", "embed_dim", "mlp_ratio", "conv_pos_width", "decoder_dim", "decoder_kernel", "num_utterance_tokens",
+)  # fmt: skip
+_MAX_WIDTH = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def _read(path: Path, source: Source) -> LoadedCheckpoint:
     try:
         layout = recognise(source.model, model_name=_model_name(source))
         config = _read_config(source, layout)
-        _check_depth(source, config)
+        _check_sizes(source, config)
         tensors = _our_tensors(source, layout, config)
         _check_tensors(tensors, config)
     except DamagedFileError as error:
@@ -133,7 +137,7 @@ def _without_teacher(source: Source) -> Source:
 def _model_name(source: Source) -> str | None:
     settings = source.settings or {}
     name = settings.get("_name") or settings.get("arch")
-    return str(name) if name else None
+    return str(name)[:80] if name else None
 
 
 def _kind(source: Source, layout: Layout, config: ModelConfig) -> str:
@@ -196,15 +200,17 @@ def _validated(values: Mapping[str, Any]) -> ModelConfig:
         return ModelConfig.from_mapping(values)
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
-    except TypeError as error:
+
+
+def _check_sizes(source: Source, config: ModelConfig) -> None:
+    """Refuse a config of more layers than there are tensors, or too wide, before anything is built from it."""
+    too_wide = [name for name in _WIDTHS if getattr(config, name) > _MAX_WIDTH]
+    if too_wide:
         raise CheckpointError(
-            f"its config has a value of another type than expected ({error}); the file is damaged"
-        ) from None
-
-
-def _check_depth(source: Source, config: ModelConfig) -> None:
-    """Refuse a config of more layers than there are tensors before anything is built from it."""
-    claimed = max(config.num_layers, config.conv_pos_depth)
+            f"its config has {too_wide[0]}={getattr(config, too_wide[0])}, expected at most {_MAX_WIDTH}; the file is "
+            "damaged"
+        )
+    claimed = max(config.num_layers, config.conv_pos_depth, config.decoder_layers)
     if claimed > len(source.model):
         raise CheckpointError(
             f"its config names {claimed} layers, but there are {len(source.model)} tensors; the file is damaged"
@@ -212,7 +218,7 @@ def _check_depth(source: Source, config: ModelConfig) -> None:
 
 
 def _our_tensors(source: Source, layout: Layout, config: ModelConfig) -> dict[str, Tensor]:
-    model, teacher = _loaded(source.model), _loaded(source.teacher)
+    model, teacher = load_tensors(source.model), load_tensors(source.teacher)
     if layout is OURS:
         return model
     tensors = from_fairseq({"model": model, "_ema": teacher}, config)
@@ -228,13 +234,6 @@ def _our_tensors(source: Source, layout: Layout, config: ModelConfig) -> dict[st
     if problems:
         raise CheckpointError(list_problems(problems))
     return tensors
-
-
-def _loaded(section: Mapping[str, StoredTensor | Tensor]) -> dict[str, Tensor]:
-    return {
-        name: tensor.load() if isinstance(tensor, StoredTensor) else tensor
-        for name, tensor in section.items()
-    }
 
 
 def _check_tensors(tensors: Mapping[str, Tensor], config: ModelConfig) -> None:

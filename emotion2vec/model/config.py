@@ -5,6 +5,8 @@ released value stands. Only types that OmegaConf accepts: fairseq and Hydra read
 would put objects into checkpoints that plain readers refuse, so choices are strings checked by `validate`.
 """
 
+import math
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -53,6 +55,13 @@ _RANGES: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
 
 def _field(default: Any, text: str) -> Any:
     return field(default=default, metadata={"help": text})
+
+
+def _has_type(value: Any, kind: Any) -> bool:
+    """Tell whether a value fits a field; files that are not ours may hold anything."""
+    if kind is float:
+        return type(value) in (int, float) and abs(value) < math.inf
+    return type(value) is kind
 
 
 @dataclass
@@ -155,6 +164,9 @@ class ModelConfig:
         Raises:
             ConfigError: Lists all problems found.
         """
+        problems = self._type_problems()
+        if problems:  # the other checks compare and divide
+            raise ConfigError("model config: " + "; ".join(problems))
         problems = [*self._choice_problems(), *self._range_problems(), *self._shape_problems()]
         reads_tokens = self.utterance_loss_weight > 0 and self.utterance_method != "global"
         if reads_tokens and self.num_utterance_tokens < 1:
@@ -169,6 +181,14 @@ class ModelConfig:
         if problems:
             raise ConfigError("model config: " + "; ".join(problems))
 
+    def _type_problems(self) -> list[str]:
+        words: dict[Any, str] = {str: "a word", int: "a whole number", float: "a finite number"}
+        return [
+            f"{f.name} must be {words[f.type]}, but is {reprlib.repr(getattr(self, f.name))}"
+            for f in fields(ModelConfig)
+            if not _has_type(getattr(self, f.name), f.type)
+        ]
+
     def _choice_problems(self) -> list[str]:
         choices = {
             "backbone": BACKBONES,
@@ -179,7 +199,7 @@ class ModelConfig:
             "utterance_loss_reduction": LOSS_REDUCTIONS,
         }
         return [
-            f"{name} must be one of {allowed}, but is {getattr(self, name)!r}"
+            f"{name} must be one of {allowed}, but is {reprlib.repr(getattr(self, name))}"
             for name, allowed in choices.items()
             if getattr(self, name) not in allowed
         ]

@@ -5,6 +5,7 @@ tensors do not tell. Architectures that are not built here, but whose tensors lo
 """
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -85,6 +86,7 @@ _CONVOLUTIONS = {
 }
 _SHAPING = {"num_heads", "conv_pos_width", "norm_eps"}  # these shape the network itself
 _MISSING = object()
+_MAX_SPEC = 1000  # letters that describe the convolutions
 
 
 def read_settings(conf: Mapping[str, Any], backbone: str) -> dict[str, Any]:
@@ -145,9 +147,9 @@ def _converted(value: Any, kind: Any, name: str) -> Any:
     try:
         # PyYAML reads 1e-05 as text
         return str(value).lower() if kind is str else kind(float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise CheckpointError(
-            f"its config has {name}={value!r}, expected a number; the file is damaged"
+            f"its config has {name}={reprlib.repr(value)}, expected a number; the file is damaged"
         ) from None
 
 
@@ -156,16 +158,15 @@ def _check_architecture(conf: Mapping[str, Any], backbone: str) -> None:
         value = _look_up(conf, name)
         if value is not _MISSING and value is not None and value != expected:
             raise CheckpointError(
-                f"its config has {name}={value!r}, but only {expected!r} is built here; use a model of the base "
-                "architecture"
+                f"its config has {name}={reprlib.repr(value)}, but only {expected!r} is built here; use a model of "
+                "the base architecture"
             )
     spec = _look_up(conf, _CONVOLUTIONS[backbone])
-    if isinstance(spec, str) and _convolutions(spec) != list(
-        zip(CONV_KERNELS, CONV_STRIDES, strict=True)
-    ):
+    built = list(zip(CONV_KERNELS, CONV_STRIDES, strict=True))
+    if isinstance(spec, str) and (len(spec) > _MAX_SPEC or _convolutions(spec) != built):
         raise CheckpointError(
-            f"its config has the convolutions {spec!r}, but only kernels {CONV_KERNELS} and strides {CONV_STRIDES} "
-            "are built here; use a model with the standard feature extractor"
+            f"its config has the convolutions {spec[:80]!r}, but only kernels {CONV_KERNELS} and strides "
+            f"{CONV_STRIDES} are built here; use a model with the standard feature extractor"
         )
 
 

@@ -6,6 +6,7 @@ FunASR's and ModelScope's.
 """
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,12 +55,12 @@ def open_source(path: Path) -> Source:
     Raises:
         CheckpointError: Nothing here reads it; the message names the path and what lies there.
     """
-    if not path.exists():
+    if path.is_dir():
+        return _open_folder(path)
+    if not path.is_file():
         raise CheckpointError(
             f"{path}: no such checkpoint; expected a file such as checkpoint_last.pt"
         )
-    if path.is_dir():
-        return _open_folder(path)
     if _is_safetensors(path):
         if (path.parent / _HUB_CONFIG).is_file():
             return _open_hub(path.parent, path)
@@ -108,13 +109,17 @@ def _open_torch_file(path: Path) -> Source:
     noted = isinstance(entry, Mapping) and "format_version" in entry
     return Source(
         path,
-        {key: value for key, value in model.items() if isinstance(value, StoredTensor)},
-        {key: value for key, value in teacher.items() if isinstance(value, StoredTensor)},
+        _named_tensors(model),
+        _named_tensors(teacher),
         settings if known else None,
         task if isinstance(task, Mapping) else {},
         "fairseq checkpoint" if known else "state dict",
         _entry_config(path, entry) if noted else None,
     )
+
+
+def _named_tensors(section: Mapping[Any, Any]) -> dict[str, StoredTensor]:
+    return {k: v for k, v in section.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
 
 
 def _section(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -139,7 +144,7 @@ def _open_hub(folder: Path, weights: Path) -> Source:
     path = folder / _HUB_CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: not readable as JSON ({error}); download the folder again"
         ) from None
@@ -153,12 +158,12 @@ def _entry_config(path: Path, entry: Any) -> Mapping[str, Any]:
     kind, version, config = (entry.get(key) for key in ("model_type", "format_version", "config"))
     if kind != OUR_MODEL_NAME or not isinstance(config, Mapping):
         raise CheckpointError(
-            f"{path}: model_type is {kind!r}, expected {OUR_MODEL_NAME!r} with its `config`; use a file or folder "
-            "that this program exported"
+            f"{path}: model_type is {reprlib.repr(kind)}, expected {OUR_MODEL_NAME!r} with its `config`; use a file or "
+            "folder that this program exported"
         )
     if version != HUB_FORMAT_VERSION:
         raise CheckpointError(
-            f"{path}: format_version is {version!r}, expected {HUB_FORMAT_VERSION}; update this program"
+            f"{path}: format_version is {reprlib.repr(version)}, expected {HUB_FORMAT_VERSION}; update this program"
         )
     return config
 
@@ -196,7 +201,8 @@ def _open_funasr(folder: Path) -> Source:
     name, conf = config.get("model"), config.get("model_conf")
     if str(name).lower() != "emotion2vec" or not isinstance(conf, Mapping):
         raise CheckpointError(
-            f"{folder / _FUNASR_CONFIG}: names the model {name!r}, expected 'Emotion2vec' with its model_conf"
+            f"{folder / _FUNASR_CONFIG}: names the model {reprlib.repr(name)}, expected 'Emotion2vec' with its "
+            "model_conf"
         )
     source = _open_torch_file(_funasr_weights(folder, config))
     return replace(source, settings=source.settings or conf, container="FunASR folder")
@@ -209,12 +215,12 @@ def _funasr_weights(folder: Path, config: Mapping[str, Any]) -> Path:
         try:
             files = json.loads((folder / _FUNASR_FILES).read_text(encoding="utf-8"))
             named.insert(0, files["file_path_metas"]["init_param"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OSError, RecursionError):
             pass  # the file has other uses in ModelScope; the other names remain
     for name in named:
-        path = folder / name if isinstance(name, str) and name else None
-        if path is not None and path.is_file() and path.resolve().parent == folder.resolve():
-            return path
+        # a file of this folder; it may be a link, as in the cache of Hugging Face
+        if isinstance(name, str) and name == Path(name).name and (folder / name).is_file():
+            return folder / name
     others = sorted(folder.glob("*.pt"))
     if len(others) == 1:
         return others[0]
@@ -231,10 +237,15 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         raise CheckpointError(
             f"{path}: reading it needs PyYAML; install it with `pip install pyyaml`"
         ) from None
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def flatten_mapping(self, node: Any) -> None:
+            """Leave merges of mappings (`<<`) out: a few lines of them can grow without end."""
+
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, ValueError) as error:
-        reason = str(error).splitlines()[0][:120]
+        config = to_plain(yaml.load(path.read_text(encoding="utf-8"), Loader))
+    except (yaml.YAMLError, CheckpointError, OSError, ValueError, RecursionError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise CheckpointError(
             f"{path}: not readable as YAML ({reason}); download the folder again"
         ) from None

@@ -5,16 +5,26 @@ objects of other programs as inert `StandIn`. A name outside the lists below is 
 
 The standard unpickler with a restricted `find_class` would not do: its BUILD sets attributes on whatever it is
 given, allowed functions and classes included, and `torch.load` hands archives of TorchScript to another loader.
+
+A small file may also be made to cost hours or all memory: one list copied a million times over, tuples of tuples
+that double at every level when they are hashed. Hence the limit on work, and keys that are flat.
 """
 
 import pickletools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from emotion2vec.errors import CheckpointError
 from emotion2vec.model.stored_tensor import STORAGE_DTYPES, StorageRef, StoredTensor
+
+# operations, and items copied by one; a base model's checkpoint, optimizer state included, needs 0.05 million
+_MAX_WORK = 2_000_000
+_LETTERS_OF_AN_ITEM = 16
+_MAX_KEY_PARTS = 8
+_MAX_KEY_BITS = 60  # larger numbers can be made to collide in a hash table
+_MAX_NAME = 200
 
 
 class UnsafePickleError(CheckpointError):
@@ -88,9 +98,45 @@ def _empty(*_: Any) -> dict[Any, Any]:
     return {}
 
 
-def _annotation(*parts: Any) -> str:
-    # `List[int]` and the like, in OmegaConf's metadata
+def _annotation(*_: Any) -> str:
+    # `List[int]` and the like in OmegaConf's metadata; devices
     return "annotation"
+
+
+def _keys(items: Iterable[Any]) -> list[Any]:
+    """Return the items if each can be a key or a member of a set: flat, so that its hash costs next to nothing."""
+    keys = list(items)
+    for key in keys:
+        parts = key if isinstance(key, tuple) else (key,)
+        if len(parts) > _MAX_KEY_PARTS or not all(map(_is_flat, parts)):
+            raise MalformedPickleError(
+                f"a key or member of a set is a {type(key).__name__} unlike any checkpoint's"
+            )
+    return keys
+
+
+def _is_flat(part: Any) -> bool:
+    if isinstance(part, int):
+        return part.bit_length() <= _MAX_KEY_BITS
+    return part is None or isinstance(part, str | float | bytes | StandIn | Name)
+
+
+def _pairs(items: list[Any]) -> list[tuple[Any, Any]]:
+    return list(zip(_keys(items[::2]), items[1::2], strict=True))
+
+
+def _dict(items: Any = ()) -> dict[Any, Any]:
+    if isinstance(items, dict):
+        return dict(items)
+    return dict(_pairs([part for key, value in items for part in (key, value)]))
+
+
+def _set(items: Any = ()) -> set[Any]:
+    return set(_keys(items))
+
+
+def _frozenset(items: Any = ()) -> frozenset[Any]:
+    return frozenset(_keys(items))
 
 
 def _bytes(data: Any = b"", *_: Any) -> bytes:
@@ -116,26 +162,27 @@ def _reconstructed(owner: Any, *_: Any) -> StandIn:
 
 
 # What a pickle may "call", and what happens instead
+_BUILTINS: Mapping[str, Callable[..., Any]] = {
+    "dict": _dict, "list": list, "tuple": tuple, "set": _set, "frozenset": _frozenset, "bytes": _bytes,
+    "bytearray": _bytearray, "getattr": _member,
+}  # fmt: skip
 _CALLS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
     "torch.Size": tuple,
-    "torch.device": lambda *parts: ":".join(map(str, parts)),
-    "collections.OrderedDict": dict,
+    "torch.device": _annotation,
+    "collections.OrderedDict": _dict,
     "collections.defaultdict": _empty,
     "_codecs.encode": _bytes,
     "_operator.getitem": _annotation,
     "types.GenericAlias": _annotation,
     **{
-        f"{module}.{kind.__name__}": kind
+        f"{module}.{name}": made
         for module in ("builtins", "__builtin__")
-        for kind in (dict, list, tuple, set, frozenset)
+        for name, made in _BUILTINS.items()
     },
-    **{f"{module}.bytes": _bytes for module in ("builtins", "__builtin__")},
-    **{f"{module}.bytearray": _bytearray for module in ("builtins", "__builtin__")},
-    **{f"{module}.getattr": _member for module in ("builtins", "__builtin__")},
     **{f"{module}._reconstructor": _reconstructed for module in ("copyreg", "copy_reg")},
 }
 _LITERALS = frozenset({
@@ -148,16 +195,12 @@ _FRESH: Mapping[str, Callable[[], Any]] = {
     "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple, "EMPTY_SET": set,
 }  # fmt: skip
 _FROM_MARK: Mapping[str, Callable[[list[Any]], Any]] = {
-    "LIST": list, "TUPLE": tuple, "FROZENSET": frozenset, "DICT": lambda items: dict(_pairs(items)),
+    "LIST": list, "TUPLE": tuple, "FROZENSET": _frozenset, "DICT": lambda items: dict(_pairs(items)),
 }  # fmt: skip
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 _GETS = ("GET", "BINGET", "LONG_BINGET")
 _SKIPPED = ("PROTO", "FRAME", "STOP")
-
-
-def _pairs(items: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(items[::2], items[1::2], strict=True))
 
 
 def load_pickle(stream: IO[bytes], load_storage: Callable[[Any], StorageRef] | None = None) -> Any:
@@ -169,7 +212,7 @@ def load_pickle(stream: IO[bytes], load_storage: Callable[[Any], StorageRef] | N
 
     Raises:
         UnsafePickleError: The pickle names something that is not on the lists.
-        MalformedPickleError: The stream is no pickle, or it is cut short.
+        MalformedPickleError: The stream is no pickle, cut short, or made to cost more than any checkpoint does.
     """
     machine = _Machine(load_storage)
     try:
@@ -203,10 +246,12 @@ class _Machine:
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
+        self.work = 0
         self.load_storage = load_storage
 
     def run(self, name: str, argument: Any) -> None:
         """Carry out one operation."""
+        self._spend(1)
         if name in _LITERALS:
             self.stack.append(argument)
         elif name in _FRESH:
@@ -226,10 +271,23 @@ class _Machine:
         method = getattr(self, f"_op_{name.lower()}", None)
         if method is None:
             raise MalformedPickleError(f"operation {name}")
-        if name in ("GLOBAL", "INST"):
+        if name == "GLOBAL":
             method(argument)
         else:
             method()
+
+    def _spend(self, work: int) -> None:
+        self.work += work
+        if self.work > _MAX_WORK:
+            raise MalformedPickleError("it asks for more work than any checkpoint does")
+
+    def _copy(self, *parts: Any) -> None:
+        """Count what is about to be copied."""
+        for part in parts:
+            if isinstance(part, str | bytes):
+                self._spend(len(part) // _LETTERS_OF_AN_ITEM)
+            elif isinstance(part, Sized):
+                self._spend(len(part))
 
     def _pop(self, count: int) -> list[Any]:
         if len(self.stack) < count:
@@ -275,7 +333,7 @@ class _Machine:
         items, target = self._pop_mark(), self.stack[-1]
         if not isinstance(target, set):
             raise MalformedPickleError(f"members for a {type(target).__name__}")
-        target.update(items)
+        target.update(_keys(items))
 
     def _op_setitem(self) -> None:
         self._update(self._pop(2))
@@ -295,42 +353,33 @@ class _Machine:
 
     def _op_stack_global(self) -> None:
         module, name = self._pop(2)
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise MalformedPickleError("a name that is no text")
         self._push_name(f"{module}.{name}")
 
     def _push_name(self, full: str) -> None:
         if full not in _CALLS and not _STAND_INS.fullmatch(full) and not _VALUES.fullmatch(full):
-            raise UnsafePickleError(full)
+            raise UnsafePickleError(full[:_MAX_NAME])
         self.stack.append(Name(full))
 
     def _op_reduce(self) -> None:
         owner, args = self._pop(2)
+        if not isinstance(args, tuple):
+            raise MalformedPickleError(f"arguments in a {type(args).__name__}")
+        self._copy(args, *args)
         self.stack.append(_call(owner, args))
 
     _op_newobj = _op_reduce
-
-    def _op_newobj_ex(self) -> None:
-        owner, args, _ = self._pop(3)
-        self.stack.append(_call(owner, args))
-
-    def _op_obj(self) -> None:
-        owner, *args = self._pop_mark()
-        self.stack.append(_call(owner, tuple(args)))
-
-    def _op_inst(self, argument: str) -> None:
-        args = self._pop_mark()
-        self._op_global(argument)
-        self.stack.append(_call(self.stack.pop(), tuple(args)))
 
     def _op_build(self) -> None:
         target, state = self._pop(2)
         self.stack.append(target)
         if isinstance(target, StandIn):
             parts = state if isinstance(state, tuple) else (state,)
+            self._copy(parts, *parts)
             for part in parts:
                 target.state.update(part if isinstance(part, dict) else {})
-        elif not isinstance(
-            target, dict | StoredTensor
-        ):  # state dicts and parameters carry attributes, unread here
+        elif not isinstance(target, dict | StoredTensor):  # their attributes are not read
             named = target.full if isinstance(target, Name) else type(target).__name__
             raise UnsafePickleError(named)
 
@@ -340,11 +389,9 @@ class _Machine:
         self.stack.append(self.load_storage(self.stack.pop()))
 
 
-def _call(owner: Any, args: Any) -> Any:
+def _call(owner: Any, args: tuple[Any, ...]) -> Any:
     if not isinstance(owner, Name):
         raise UnsafePickleError(f"a call of a {type(owner).__name__}")
-    if not isinstance(args, tuple):
-        raise MalformedPickleError(f"arguments in a {type(args).__name__}")
     if owner.full in _CALLS:
         return _CALLS[owner.full](*args)
     if _STAND_INS.fullmatch(owner.full):

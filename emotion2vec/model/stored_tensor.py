@@ -4,6 +4,7 @@ In: places of storages in a file, from `torch_file.py`. Out: tensors that share 
 what is used is read: a checkpoint's optimizer state stays on the disk.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,11 @@ STORAGE_DTYPES: Mapping[str, torch.dtype] = {
     "BoolStorage": torch.bool,
     "UntypedStorage": torch.uint8,
 }
+
+# Tensors of a file may share their numbers, but a small file must not ask for much memory
+_MAX_SHARING = 4
+_MAX_DIMENSIONS = 16
+_MAX_INDEX = 2**62
 
 
 class DamagedFileError(CheckpointError):
@@ -104,7 +110,7 @@ class StorageRef:
 
 @dataclass(eq=False)
 class StoredTensor:
-    """A tensor that has not been read yet.
+    """A tensor that has not been read yet; one that does not lie within its storage cannot be made.
 
     Attributes:
         storage: Its numbers.
@@ -118,29 +124,59 @@ class StoredTensor:
     shape: tuple[int, ...]
     stride: tuple[int, ...]
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of its numbers."""
-        return self.storage.dtype
-
-    def load(self) -> Tensor:
-        """Return the tensor, on the CPU.
+    def __post_init__(self) -> None:
+        """Check the numbers, which come from a file.
 
         Raises:
-            DamagedFileError: The tensor reaches beyond its storage or the file.
+            DamagedFileError: The tensor reaches beyond its storage, or its shape is impossible.
         """
         numbers = (self.offset, *self.shape, *self.stride)
-        if len(self.shape) != len(self.stride) or not all(
-            isinstance(number, int) and number >= 0 for number in numbers
+        if (
+            not len(self.shape) == len(self.stride) <= _MAX_DIMENSIONS
+            or not all(isinstance(number, int) and 0 <= number < _MAX_INDEX for number in numbers)
+            or math.prod(max(1, size) for size in self.shape) >= _MAX_INDEX // self.dtype.itemsize
         ):
             raise DamagedFileError("a tensor has an impossible shape")
         last = self.offset + sum(
             (size - 1) * step for size, step in zip(self.shape, self.stride, strict=True)
         )
-        empty = 0 in self.shape
-        if not empty and last >= self.storage.numel:
+        if 0 not in self.shape and last >= self.storage.numel:
             raise DamagedFileError("a tensor reaches beyond its storage")
-        if empty:
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of its numbers."""
+        return self.storage.dtype
+
+    @property
+    def num_bytes(self) -> int:
+        """Size in memory, were its numbers not shared."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def load(self) -> Tensor:
+        """Return the tensor, on the CPU.
+
+        Raises:
+            DamagedFileError: The file lacks its numbers.
+        """
+        if 0 in self.shape:
             return torch.empty(self.shape, dtype=self.dtype)
         tensor = torch.empty(0, dtype=self.dtype)
         return tensor.set_(self.storage.bytes(), self.offset, self.shape, self.stride)
+
+
+def load_tensors(tensors: Mapping[str, StoredTensor | Tensor]) -> dict[str, Tensor]:
+    """Load the tensors of one file, those that are not loaded yet.
+
+    Raises:
+        DamagedFileError: The file lacks their numbers, or the tensors share so many of them that a small file would
+            fill the memory.
+    """
+    stored = [tensor for tensor in tensors.values() if isinstance(tensor, StoredTensor)]
+    available = max((t.storage.file.num_bytes for t in stored if t.storage.file), default=0)
+    if available and sum(tensor.num_bytes for tensor in stored) > _MAX_SHARING * available:
+        raise DamagedFileError("its tensors are many times larger than the file")
+    return {
+        name: tensor.load() if isinstance(tensor, StoredTensor) else tensor
+        for name, tensor in tensors.items()
+    }

@@ -142,7 +142,9 @@ def _storage_id(saved: Any) -> tuple[str, str, int]:
     _, owner, key, _, numel = saved[:5]
     if not isinstance(numel, int) or numel < 0:
         raise MalformedPickleError("a storage of impossible size")
-    return storage_name(owner), str(key), numel
+    if not isinstance(key, str):
+        raise MalformedPickleError("a storage whose key is no text")
+    return storage_name(owner), key, numel
 
 
 def _read_pickles(stream: IO[bytes], file: MappedFile) -> Any:
@@ -165,11 +167,11 @@ def _read_pickles(stream: IO[bytes], file: MappedFile) -> Any:
     contents = load_pickle(stream, load_storage)
     for key in load_pickle(stream):
         (numel,) = struct.unpack("<q", stream.read(8))
-        storage = storages.get(str(key))
+        storage = storages.get(key) if isinstance(key, str) else None
         if storage is None or storage.numel != numel:
-            raise DamagedFileError(f"storage {key} does not fit the contents")
+            raise DamagedFileError("a storage does not fit the contents")
         storage.file, storage.start = file, stream.tell()
         if storage.start + storage.num_bytes > file.num_bytes:
-            raise DamagedFileError(f"it ends within storage {key}")
+            raise DamagedFileError("it ends within a storage")
         stream.seek(storage.num_bytes, 1)
     return contents

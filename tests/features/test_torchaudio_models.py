@@ -225,7 +225,7 @@ class Bomb:
     ("contents", "words"),
     [
         (Bomb(), "refused, because it holds an object of .*exec.*nothing was executed"),
-        ([1, 2], "holds a list, expected a dictionary of tensors"),
+        ([1, 2], "holds a list, expected a checkpoint's dictionary"),
         (None, "is a text file"),
     ],
 )

@@ -66,6 +66,7 @@ def test_layers_may_be_sums_and_multiples_as_fairseqs_defaults_are() -> None:
         ({"aggregator": "gru"}, "option aggregator is 'gru', expected one of"),
         ({"vq_type": "vae"}, "option vq_type is 'vae'"),
         ({"vq_groups": 0}, r"option vq_groups is 0, expected one of range\(1, 65\)"),
+        ({"vq_dim": float("inf")}, "option vq_dim is 'inf', expected something like 0"),
         ({"vq_depth": 10**9}, "option vq_depth is 1000000000"),
     ],
 )

@@ -1,6 +1,7 @@
 """Every format is recognised by its content; what holds another model is named in one sentence."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import asdict
@@ -193,7 +194,9 @@ def _foreign(**changes: Any) -> dict[str, Any]:
         (_foreign(modalities={"audio": {"conv_pos_pre_ln": True}}), "audio.conv_pos_pre_ln=True"),
         (_foreign(modalities={"audio": {"feature_encoder_spec": "[(8,10,5)] + [(8,3,2)] * 6"}}),
          r"has the convolutions '\[\(8,10,5\)\] .*', but only kernels"),
+        (_foreign(modalities={"audio": {"feature_encoder_spec": "[" * 10**6}}), r"has the convolutions '\[+', but"),
         (_foreign(norm_eps="tiny"), "norm_eps='tiny', expected a number"),
+        (_foreign(num_heads=float("inf")), "num_heads=inf, expected a number"),
         ({**_foreign(), "cfg": {**_foreign()["cfg"], "task": {"normalize": False}}},
          "was trained on waveforms that are not normalised"),
     ],
@@ -277,10 +280,21 @@ def _outside(folder: Path) -> None:
     (folder / "configuration.json").write_text(json.dumps(metas), encoding="utf-8")
 
 
+# a few lines that stand for 9^11 items
+LAUGHS = "l0: &l0 [x]\n" + "".join(
+    f"l{i}: &l{i} [{','.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
+MERGES = "m0: &m0 {k: 1}\n" + "".join(
+    f"m{i}: &m{i}\n  <<: [{','.join([f'*m{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
 FUNASR_HARMS: list[tuple[Callable[[Path], Any], str]] = [
     (_edit_yaml("Emotion2vec", "Paraformer"), r"config\.yaml: names the model 'Paraformer', expected 'Emotion2vec'"),
     (_edit_yaml("model_conf:", "model_conf: ["), r"config\.yaml: not readable as YAML"),
     (_edit_yaml("depth: 2", "depth: !!python/object/apply:os.system ['true']"), r"config\.yaml: not readable as YAML"),
+    (_edit_yaml("model:", f"{LAUGHS}model:"), r"config\.yaml: not readable as YAML \(objects in it .* are too many\)"),
+    (_edit_yaml("model:", f"{MERGES}model:"), r"config\.yaml: not readable as YAML \(.*:merge'\)"),
+    (_edit_yaml("model:", f"deep: {'[' * 10_000}\nmodel:"), r"config\.yaml: not readable as YAML"),
+    (_edit_yaml("num_heads: 2", "num_heads: .inf"), "its config has num_heads=inf, expected a number"),
     (lambda folder: (folder / "model.pt").unlink(), "has a config.yaml but no weights, expected model.pt"),
     (_two_weights, "has a config.yaml but several weights"),
     (_outside, "has a config.yaml but no weights"),
@@ -307,7 +321,12 @@ def test_what_is_wrong_with_a_funasr_folder_is_said(
         ({"format_version": 2}, r"config\.json: format_version is 2, expected 1; update this program"),
         ({"config": None}, r"config\.json: model_type is 'emotion2vec', expected"),
         ({"config": {"depth": 0}}, r"model config: depth must be at least 1, but is 0"),
-        ({"config": {"depth": "x"}}, r"hub: its config has a value of another type than expected"),
+        ({"config": {"depth": "x"}}, r"hub: model config: depth must be a whole number, but is 'x'"),
+        ({"config": {"depth": 2.5}}, r"hub: model config: depth must be a whole number, but is 2\.5"),
+        ({"config": {"mlp_ratio": float("inf")}}, "mlp_ratio must be a finite number, but is inf"),
+        ({"config": {"backbone": ["data2vec"]}}, r"backbone must be a word, but is \['data2vec'\]"),
+        ({"config": {"embed_dim": 48 * 10**12}}, r"hub: its config has embed_dim=48000000000000, expected at most"),
+        ({"config": {"decoder_layers": 10**9}}, r"hub: its config names 1000000000 layers, but there are"),
         ({"config": {"depth": 10**9}}, r"hub: its config names 1000000004 layers, but there are \d+ tensors"),
         ({"config": asdict(tiny_config(depth=3))}, r"layers\.3\.attn\.qkv\.weight is missing"),
     ],
@@ -329,6 +348,40 @@ def test_damaged_files_of_a_hub_folder_are_named(tmp_path: Path) -> None:
     (folder / "config.json").write_text("{", encoding="utf-8")
     with pytest.raises(CheckpointError, match=r"config\.json: not readable as JSON"):
         load_encoder(folder)
+    (folder / "config.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"config\.json: not readable as JSON \(maximum rec"):
+        load_encoder(folder)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CheckpointError, match="pipe: no such checkpoint"):
+        load_encoder(tmp_path / "pipe")
+
+
+def test_names_that_are_numbers_are_not_tensors_of_a_model(tmp_path: Path) -> None:
+    torch.save({"model": {0: torch.ones(2), "a": torch.ones(1)}}, tmp_path / "f.pt")
+    with pytest.raises(CheckpointError, match=r"holds an unknown model with tensors a, \.\.\."):
+        load_encoder(tmp_path / "f.pt")
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_weights_that_share_one_number_do_not_fill_the_memory(tmp_path: Path) -> None:
+    state = bare_state(model_of("data2vec2", num_utterance_tokens=1), "fairseq")
+    state["modality_encoders.AUDIO.extra_tokens"] = torch.zeros(1, 1, 1).expand(1, 60_000, 16)
+    torch.save(state, tmp_path / "f.pt")
+    with pytest.raises(
+        CheckpointError, match=r"f\.pt: damaged or cut short \(its tensors are many"
+    ):
+        load_encoder(tmp_path / "f.pt")
+
+
+def test_a_funasr_folder_of_links_is_read(tmp_path: Path) -> None:
+    folder = write_funasr(tmp_path / "funasr", model_of("data2vec2"))
+    (folder / "model.pt").rename(tmp_path / "blob")
+    (folder / "model.pt").symlink_to(tmp_path / "blob")  # as the cache of Hugging Face has it
+    (folder / "other.pt").touch()
+    assert load_encoder(folder).sha256 == file_sha256(tmp_path / "blob")
 
 
 def test_an_empty_folder_holds_no_model(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import pickle
+import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -139,7 +141,6 @@ HAND_WRITTEN = {
     # types are values, not constructors
     "builtins.int": b"cbuiltins\nint\n(X\x01\x00\x00\x001tR.",
     # the older ways to make objects
-    "os.system": b"(X\x04\x00\x00\x00trueios\nsystem\n.",
     "os.popen": b"(cos\npopen\nX\x04\x00\x00\x00trueo.",
     "copyreg._reconstructor": b"ccopyreg\n_reconstructor\n(ccollections\nOrderedDict\ncbuiltins\nobject\nNtR.",
 }
@@ -175,11 +176,59 @@ def test_a_pickle_leaves_torchs_own_functions_as_they_were() -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b".", b"]", b"\x80\x02}q\x00(", b"a.", b"]a.", b"K\x01a.", b"N]s.", b"t.", b"g5\n.", b"\x82\x01.", b"Qx.",
-     b"X\xff\xff\xff\x7fabc.", b"}(K\x01u.", b"}(]K\x01u.", b"K\x01Q.", b"ccollections\nOrderedDict\nK\x01R."],
+     b"X\xff\xff\xff\x7fabc.", b"}(K\x01u.", b"}(]K\x01u.", b"K\x01Q.", b"ccollections\nOrderedDict\nK\x01R.",
+     b"(X\x04\x00\x00\x00trueios\nsystem\n.", b"K\x01K\x02\x93."],
 )  # fmt: skip
 def test_what_is_no_pickle_is_malformed(data: bytes) -> None:
     with pytest.raises(MalformedPickleError):
         load(data)
+
+
+def _text(text: str) -> bytes:
+    return b"X" + struct.pack("<I", len(text)) + text.encode()
+
+
+DOUBLED = (
+    b")" + b"2\x86" * 70
+)  # a tuple of itself twice, 70 levels deep: 2^70 items to hash or print
+MANY = b"(" + b"K\x01" * 2000 + b"lq\x01"
+ENTRIES = b"}(" + b"".join(b"M" + struct.pack("<H", i) + b"N" for i in range(2000)) + b"uq\x01"
+# each of a few kilobytes, which would take hours, all memory or the whole process
+BOMBS = {
+    "hash of a key": b"}" + DOUBLED + b"K\x01s.",
+    "hash of a key deep down": b"})" + b"\x85" * 300_000 + b"K\x01s.",
+    "hash of a member of a frozenset": b"(" + DOUBLED + b"\x91.",
+    "hash of an entry of an OrderedDict": b"ccollections\nOrderedDict\n(]" + DOUBLED + b"K\x01\x86aatR.",
+    "numbers of one hash": b"}\x8a\x10" + (7 * (2**61 - 1)).to_bytes(16, "little") + b"Ns.",
+    "text of a name": DOUBLED + _text("x") + b"\x93.",
+    "copies of a list": b"cbuiltins\nlist\n" + MANY + b"\x85q\x020" + b"(" + b"cbuiltins\nset\nh\x02R" * 3000 + b"l.",
+    "copies of a dict": ENTRIES + b"(" + b"cargparse\nNamespace\n)\x81h\x01b" * 3000 + b"l.",
+    "copies of a text": b"(" + _text("x" * 65_000) + b"q\x01" + b"c_codecs\nencode\nh\x01\x85R" * 3000 + b"l.",
+    "many operations": b"(" + b"]" * 2_000_001 + b"l.",
+}  # fmt: skip
+
+
+def test_what_would_cost_hours_or_all_memory_is_malformed() -> None:
+    # in a process of its own: what goes wrong here cannot be interrupted, or ends the process
+    program = (
+        "import io, pickle, resource, sys\n"
+        "from emotion2vec.model.safe_pickle import MalformedPickleError, load_pickle\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (40, 40))\n"
+        "for name, data in pickle.load(sys.stdin.buffer).items():\n"
+        "    try:\n"
+        "        load_pickle(io.BytesIO(data))\n"
+        "    except MalformedPickleError:\n"
+        "        print(name, flush=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=pickle.dumps(BOMBS), capture_output=True, check=False
+    )
+    assert done.stdout.decode().splitlines() == list(BOMBS), done.stderr
+
+
+def test_keys_of_every_kind_that_checkpoints_have_are_read() -> None:
+    data: dict[Any, Any] = {0: 1, "a": 2, 1.5: 3, None: 4, b"b": 5, (1, "c"): 6, True: 7}
+    assert load(pickle.dumps(data, protocol=2)) == data
 
 
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(0, 5))

@@ -1,7 +1,6 @@
-"""From the file with a baseline's weights to a model that holds them.
+"""From the tensors of a baseline's file to a model that holds them.
 
-In: a path, and a model without weights. Out: the file's contents as plain types; the model filled, in float32. Nothing
-in a file is ever executed.
+In: what `checkpoint.read_state` gives, and a model without weights. Out: the model filled, in float32.
 """
 
 from collections.abc import Mapping
@@ -12,26 +11,7 @@ from torch import nn
 
 from emotion2vec.errors import CheckpointError
 from emotion2vec.model.checkpoint import list_problems, mismatches
-from emotion2vec.model.plain import to_plain
-from emotion2vec.model.stored_tensor import StoredTensor
-from emotion2vec.model.torch_file import read_torch_file
-
-
-def read_contents(path: Path) -> Mapping[str, Any]:
-    """Read a file that `torch.save` wrote.
-
-    Returns:
-        Plain types; tensors are read when they are used.
-
-    Raises:
-        CheckpointError: Damaged, not such a file, or holding objects that would run code.
-    """
-    contents = to_plain(read_torch_file(path))
-    if not isinstance(contents, Mapping):
-        raise CheckpointError(
-            f"{path}: holds a {type(contents).__name__}, expected a dictionary of tensors"
-        )
-    return contents
+from emotion2vec.model.stored_tensor import DamagedFileError, StoredTensor, load_tensors
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Any], *, path: Path, expected: str) -> None:
@@ -44,7 +24,7 @@ def fill(model: nn.Module, tensors: Mapping[str, Any], *, path: Path, expected: 
         expected: Which file this should be, for messages.
 
     Raises:
-        CheckpointError: The tensors are not those of the model.
+        CheckpointError: The tensors are not those of the model, or the file is damaged.
     """
     wanted = model.state_dict()
     others = [key for key, value in tensors.items() if not isinstance(value, StoredTensor)]
@@ -52,6 +32,10 @@ def fill(model: nn.Module, tensors: Mapping[str, Any], *, path: Path, expected: 
     problems += [f"{key} is unexpected" for key in sorted(tensors.keys() - wanted.keys())]
     if problems:
         raise CheckpointError(f"{path}: {list_problems(problems)}; expected {expected}")
-    model.load_state_dict(
-        {key: tensors[key].load().float() for key in wanted}, assign=True, strict=True
-    )
+    try:
+        loaded = load_tensors(tensors)
+    except DamagedFileError as error:
+        raise CheckpointError(
+            f"{path}: damaged or cut short ({error}); download it again"
+        ) from None
+    model.load_state_dict({key: tensor.float() for key, tensor in loaded.items()}, assign=True)

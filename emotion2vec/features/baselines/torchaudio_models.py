@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from emotion2vec.audio.torchaudio_compat import import_torchaudio
 from emotion2vec.features.baselines.catalogue import Baseline
-from emotion2vec.features.baselines.state import fill, read_contents
+from emotion2vec.features.baselines.state import fill
 from emotion2vec.features.baselines.weights import find_weights
 from emotion2vec.features.frames import FrameGrid, row_lengths, stack_rows
 from emotion2vec.features.store import CheckpointIdentity
 from emotion2vec.features.upstreams import HiddenStates
-from emotion2vec.model.checkpoint import file_sha256
+from emotion2vec.model.checkpoint import file_sha256, read_state
 from emotion2vec.structs import padding_from_lengths
 
 # names of the weight-normalised position convolution before and since torch's parametrizations
@@ -151,7 +151,7 @@ def load(
     path = find_weights(baseline, given)
     architecture = ARCHITECTURES[baseline.name]
     # the file is read first: a wrong one is found before torchaudio is imported
-    tensors = {_todays_name(str(key)): value for key, value in read_contents(path).items()}
+    tensors = {_todays_name(str(key)): value for key, value in read_state(path).items()}
     model = build_model(architecture)
     fill(model, tensors, path=path, expected=f"torchaudio's file {baseline.url}")
     return TorchaudioUpstream(

@@ -21,13 +21,13 @@ from torch.nn import functional as F
 
 from emotion2vec.errors import CheckpointError
 from emotion2vec.features.baselines.catalogue import Baseline
-from emotion2vec.features.baselines.state import fill, read_contents
+from emotion2vec.features.baselines.state import fill
 from emotion2vec.features.baselines.wav2vec_config import ConvShape, Wav2VecOptions, read_options
 from emotion2vec.features.baselines.weights import find_weights
 from emotion2vec.features.frames import FrameGrid, stack_rows, valid_rows
 from emotion2vec.features.store import CheckpointIdentity
 from emotion2vec.features.upstreams import HiddenStates
-from emotion2vec.model.checkpoint import file_sha256
+from emotion2vec.model.checkpoint import file_sha256, read_state
 
 # parts of fairseq's module that pre-training alone uses
 _TRAINING_ONLY = ("wav2vec_predictions.", "project_features.")
@@ -252,7 +252,7 @@ def load(
         CheckpointError: The file is missing, cannot be read safely, or holds another model.
     """
     path = find_weights(baseline, given)
-    state = read_contents(path)
+    state = read_state(path)
     options = read_options(path, state)
     holds = "wav2vec" if options.vq_type == "none" else "vq_wav2vec"
     if holds != baseline.name:
@@ -284,8 +284,9 @@ def _our_names(tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what only pre-training uses; the rest under our names."""
     renamed = {}
     for key, tensor in tensors.items():
-        if not key.startswith(_TRAINING_ONLY):
+        name = str(key)
+        if not name.startswith(_TRAINING_ONLY):
             for pattern, ours in _NAMES:
-                key = re.sub(f"^{pattern}", ours, key)
-            renamed[key] = tensor
+                name = re.sub(f"^{pattern}", ours, name)
+            renamed[name] = tensor
     return renamed

@@ -117,7 +117,7 @@ def _value(path: Path, name: str, default: Any, found: Any) -> Any:
         if isinstance(default, str):
             return str(found)
         return type(default)(found)
-    except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
+    except (TypeError, ValueError, OverflowError, SyntaxError, RecursionError, MemoryError):
         raise CheckpointError(
             f"{path}: its option {name} is {str(found)[:80]!r}, expected something like {default!r}"
         ) from None
