@@ -34,7 +34,4 @@ def build_miniature(root: Path) -> int:
 def build_whole(root: Path, rows: list[dict[str, str]]) -> dict[str, Expected]:
     """All 31,729 clips, as tiny m4a files."""
     link_files(root, [row["path"] for row in rows])
-    return {
-        row["path"]: Expected(_LABELS[row["label"]], speaker=row["speaker"])
-        for row in rows
-    }
+    return {row["path"]: Expected(_LABELS[row["label"]], speaker=row["speaker"]) for row in rows}
