@@ -61,7 +61,7 @@ class _Converter:
             return self.convert(item.state.get("_content", item.state.get("_val")), depth)
         if item.name == "argparse.Namespace":
             return self.convert(item.state, depth)
-        if name == "Modality" and item.args:
+        if name == "Modality" and item.args and isinstance(item.args[0], int):
             return _MODALITIES.get(item.args[0], str(item.args[0]))
         if item.state:
             return self.convert(item.state, depth)

@@ -101,6 +101,10 @@ def _read_zip(stream: IO[bytes], file: MappedFile) -> Any:
             )
         prefix = mains[0].removesuffix("data.pkl")
         _check_archive(file.path, records, prefix)
+        order = f"{prefix}byteorder"
+        _check_byte_order(
+            file.path, is_little=order not in records or archive.read(order) == b"little"
+        )
 
         def load_storage(saved: Any) -> StorageRef:
             dtype_name, key, numel = _storage_id(saved)
@@ -125,6 +129,14 @@ def _check_archive(path: Path, records: Mapping[str, zipfile.ZipInfo], prefix: s
     if any(record.compress_type != zipfile.ZIP_STORED for record in records.values()):
         raise CheckpointError(
             f"{path}: was packed again with compression, expected a file as torch.save wrote it; get the original"
+        )
+
+
+def _check_byte_order(path: Path, *, is_little: bool) -> None:
+    if not is_little:
+        raise CheckpointError(
+            f"{path}: was written on a big-endian machine, expected little-endian numbers; load it with torch.load "
+            "there or here, and save it again"
         )
 
 
@@ -154,7 +166,9 @@ def _read_pickles(stream: IO[bytes], file: MappedFile) -> Any:
             f"{file.path}: is a pickle but not a checkpoint, expected a file that torch.save wrote"
         )
     load_pickle(stream)
-    load_pickle(stream)
+    machine = load_pickle(stream)
+    is_little = not isinstance(machine, dict) or machine.get("little_endian") is not False
+    _check_byte_order(file.path, is_little=is_little)
     storages: dict[str, StorageRef] = {}
 
     def load_storage(saved: Any) -> StorageRef:

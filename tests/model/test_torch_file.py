@@ -18,6 +18,7 @@ from torch import nn
 
 from emotion2vec.errors import CheckpointError
 from emotion2vec.model.plain import to_plain
+from emotion2vec.model.safe_pickle import StandIn
 from emotion2vec.model.stored_tensor import DamagedFileError, StoredTensor, load_tensors
 from emotion2vec.model.torch_file import read_torch_file
 
@@ -222,6 +223,22 @@ def test_a_small_file_of_large_tensors_is_refused_before_they_are_made(
     path = save(tmp_path / "f.pt", contents, new_format=new_format)
     with pytest.raises(DamagedFileError, match="its tensors are many times larger than the file"):
         load_tensors(read_torch_file(path))
+
+
+@pytest.mark.parametrize("new_format", FORMATS)
+def test_numbers_of_a_big_endian_machine_are_refused(
+    new_format: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.byteorder", "big")
+        path = save(tmp_path / "f.pt", {"w": torch.ones(3)}, new_format=new_format)
+    with pytest.raises(CheckpointError, match=r"f\.pt: was written on a big-endian machine"):
+        read_torch_file(path)
+
+
+def test_the_value_of_an_enum_may_be_anything() -> None:
+    members = [StandIn("a.Modality", args) for args in ((1,), ([2],), ("TEXT",))]
+    assert to_plain(members) == ["AUDIO", [2], "TEXT"]
 
 
 def test_objects_that_contain_themselves_are_refused() -> None:
