@@ -25,6 +25,7 @@ from emotion2vec.features.store import FeatureStore
 from emotion2vec.features.upstreams import resolve_device
 from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.fold_file import FoldSet, check_fold_file, fold_file_text, read_fold_file
 from emotion2vec.probe.protocol import (
     Rows,
@@ -39,7 +40,8 @@ from emotion2vec.progress import progress
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_NAME = "probe_schema"
+# what a protocol's YAML names first in its defaults -> its settings
+SCHEMAS = {"probe_schema": ProbeConfig, "conversation_schema": ConversationConfig}
 
 # number of the fold from 1, number of folds, its results of all seeds
 OnFold = Callable[[int, int, Sequence[RunResult]], None]
@@ -67,7 +69,8 @@ def compose_config(
         there = f"there are {known}" if known else "it holds none: give --config-dir"
         raise ConfigError(f"no protocol {name!r} in {str(config_dir)!r}; {there}")
     setup_globals()
-    ConfigStore.instance().store(name=SCHEMA_NAME, node=ProbeConfig)
+    for schema_name, schema in SCHEMAS.items():
+        ConfigStore.instance().store(name=schema_name, node=schema)
     try:
         with initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
             composed = compose(name, overrides=list(overrides), return_hydra_config=True)
@@ -106,7 +109,7 @@ def evaluate(
             "no features given; say features=DIR, a folder that extract_features.py wrote"
         )
     store = FeatureStore.open(config.features, config.split)
-    _check_corpus(config, store)
+    check_corpus(config, store)
     chosen = select_utterances(
         Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits),
         config,
@@ -198,7 +201,7 @@ def read_rows(manifest: Path) -> Rows:
     return Rows(*([getattr(utterance, column) for utterance in utterances] for column in columns))
 
 
-def _check_corpus(config: ProbeConfig, store: FeatureStore) -> None:
+def check_corpus(config: ProbeConfig, store: FeatureStore) -> None:
     """Refuse to file the features of one corpus under the name of another."""
     found = store.header.get("corpus")
     if config.corpus and found and config.corpus != found:
@@ -226,7 +229,9 @@ def _load_features(
 def _to_object(composed: DictConfig) -> ProbeConfig:
     """Merge what Hydra composed into the dataclass; wrong keys and types are refused here."""
     values = {key: value for key, value in composed.items() if key != "hydra"}
-    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(ProbeConfig), values))
+    found = OmegaConf.get_type(composed)
+    schema = found if found in SCHEMAS.values() else ProbeConfig
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
     assert isinstance(config, ProbeConfig)
     return config
 
