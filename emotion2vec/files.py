@@ -52,14 +52,15 @@ def remove_partial_files(folder: Path) -> int:
     for parent, _, names in os.walk(folder):
         for name in names:
             match = _PARTIAL_NAME.fullmatch(name) if name.startswith(".") else None
-            if match and not _is_running(int(match["pid"])):
+            if match and not is_running(int(match["pid"])):
                 with suppress(OSError):  # of another user: it does no harm
                     Path(parent, name).unlink()
                     number += 1
     return number
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Tell whether a process of this machine still runs."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

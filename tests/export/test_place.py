@@ -1,10 +1,14 @@
 """Exports never replace something unasked, and appear whole or not at all."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from emotion2vec.errors import ExportError
+from emotion2vec.export import place
 from emotion2vec.export.place import check_free, describe, new_file, new_folder
 
 
@@ -81,3 +85,130 @@ def test_the_report_names_size_and_digest_of_the_largest_file(tmp_path: Path) ->
         str(describe(tmp_path / "large"))
         == f"{tmp_path / 'large'}: 0.00 MB, sha256 {written.sha256}"
     )
+
+
+def test_the_file_with_the_weights_is_named_beside_a_larger_one(tmp_path: Path) -> None:
+    (tmp_path / "model.pt").write_bytes(b"abc")
+    (tmp_path / "mine").write_bytes(b"much more")
+    assert describe(tmp_path).main_file.name == "model.pt"
+
+
+def test_a_new_folder_appears_in_one_step(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out", overwrite=False) as folder:
+        (folder / "a.txt").write_text("one")
+        (folder / "b.txt").write_text("two")
+        assert folder.parent == tmp_path
+        assert not (tmp_path / "out").exists()
+        made = folder.stat().st_ino
+    assert (tmp_path / "out").stat().st_ino == made
+
+
+def test_a_folder_that_is_there_is_filled_from_inside(tmp_path: Path) -> None:
+    """It may lie on another disk, be a link, or be the only place that may be written."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    with new_folder(tmp_path / "out", overwrite=False) as folder:
+        assert folder.parent == tmp_path / "disk"
+        (folder / "a.txt").write_text("one")
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["a.txt"]
+    assert (tmp_path / "out").is_symlink()
+
+
+def test_a_file_behind_a_link_is_replaced_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "model").write_text("old")
+    (tmp_path / "out").symlink_to(tmp_path / "disk" / "model")
+    with new_file(tmp_path / "out", overwrite=True) as path:
+        path.write_text("new")
+    assert (tmp_path / "out").is_symlink()
+    assert (tmp_path / "disk" / "model").read_text() == "new"
+
+
+def test_the_present_folder_can_be_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write_folder(Path(), "one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "first.txt"]
+
+
+def _write_model(out: Path, text: str, weights: str = "model.safetensors") -> None:
+    with new_folder(out, overwrite=True) as folder:
+        for name in ("config.json", weights):
+            (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize("moved", [0, 1])
+def test_a_kill_while_files_are_moved_leaves_no_mixture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    _write_model(tmp_path / "out", "old")
+    done: list[Path] = []
+
+    def replace_some(source: Path, target: Path) -> None:
+        if len(done) == moved:
+            raise KeyboardInterrupt
+        done.append(target)
+        Path(source).rename(target)
+
+    monkeypatch.setattr(place.os, "replace", replace_some)
+    with pytest.raises(KeyboardInterrupt):
+        _write_model(tmp_path / "out", "new")
+    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert found == dict([("config.json", "new")][:moved])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from emotion2vec.export.place import new_file, new_folder
+make = {"file": new_file, "folder": new_folder}[sys.argv[1]]
+with make(Path(sys.argv[2]), overwrite=True) as path:
+    (path / "model.pt" if path.is_dir() else path).write_text("half way")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("there", [False, True], ids=["new", "old"])
+def test_what_a_killed_export_leaves_is_removed_by_the_next(
+    tmp_path: Path, kind: str, there: bool
+) -> None:
+    out = tmp_path / "out"
+    if kind == "folder" and there:
+        _write_folder(out, "old")
+    elif there:
+        out.write_text("old")
+    done = subprocess.run([sys.executable, "-c", KILLED, kind, out], check=False)
+    assert done.returncode == -9
+    assert len([path for path in tmp_path.rglob("*") if path.suffix == ".part"]) == 1
+    assert out.exists() == there
+    if there:
+        assert (out / "a.txt" if kind == "folder" else out).read_text() == "old"
+    if kind == "folder":
+        _write_folder(out, "new", overwrite=there)
+    else:
+        with new_file(out, overwrite=there) as path:
+            path.write_text("new")
+    assert [path for path in tmp_path.rglob("*") if path.suffix == ".part"] == []
+
+
+def test_a_killed_export_into_an_empty_folder_does_not_make_it_taken(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f".out.{os.getpid()}.part").mkdir()  # numbers of processes come again
+    _write_folder(tmp_path / "out", "new")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "first.txt"]
+
+
+def test_an_export_that_still_runs_keeps_its_files(tmp_path: Path) -> None:
+    other = tmp_path / f".out.{os.getppid()}.part"
+    other.mkdir()
+    _write_folder(tmp_path / "out", "new")
+    assert other.exists()
+
+
+def test_two_models_do_not_come_to_lie_in_one_folder(tmp_path: Path) -> None:
+    _write_model(tmp_path / "out", "old")
+    message = r"out: holds model\.safetensors, a model of another format, .* choose another place, or remove it$"
+    with pytest.raises(ExportError, match=message):
+        _write_model(tmp_path / "out", "new", "model.pt")
+    names = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert names == {"model.safetensors": "old", "config.json": "old"}
