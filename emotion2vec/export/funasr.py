@@ -5,18 +5,16 @@ In: `LoadedCheckpoint` on data2vec 2.0. Out: `model.pt` (state dict under the re
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml  # type: ignore[import-untyped]
 
 from emotion2vec.errors import ExportError
 from emotion2vec.export.fairseq_settings import data2vec2_settings
 from emotion2vec.export.place import new_folder
 from emotion2vec.export.provenance import STATE_KEY, Provenance, as_entry
-from emotion2vec.export.weights import detach_weights, select_weights
+from emotion2vec.export.weights import detach_weights, save_state, select_weights
 from emotion2vec.files import write_text
 from emotion2vec.model.checkpoint import LoadedCheckpoint
 from emotion2vec.model.key_map import to_fairseq
@@ -71,12 +69,6 @@ def export_funasr(
         conf = {"model": "Emotion2vec", "model_conf": {**settings, "normalize": True}}
         write_text(folder / CONFIG_FILE, yaml.safe_dump(conf, sort_keys=False))
         write_text(folder / FILES_FILE, json.dumps(_files(), indent=2) + "\n")
-
-
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write what `torch.load(weights_only=True)` reads; the same contents always give the same bytes."""
-    with path.open("wb") as file:  # given a path, torch would write its name into the file
-        torch.save(dict(state), file)
 
 
 def _files() -> dict[str, Any]:

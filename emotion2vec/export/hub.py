@@ -40,18 +40,46 @@ def export_hub(
         ConfigError: A setting is unknown.
         ExportError: The place is taken; or a result of the card was measured on other weights.
     """
-    from safetensors.torch import save_file
-
     origin = provenance or Provenance(checkpoint.kind, checkpoint.sha256)
-    tensors = detach_weights(select_weights(checkpoint.tensors, weights))
     facts = facts or CardFacts()
     facts.check_results({checkpoint.sha256, origin.sha256})
-    entry = as_entry(checkpoint.config, origin)
     with new_folder(out, overwrite=overwrite) as folder:
+        write_hub_files(folder, checkpoint, origin, facts, weights=weights)
+
+
+def write_hub_files(
+    folder: Path,
+    checkpoint: LoadedCheckpoint,
+    origin: Provenance,
+    facts: CardFacts,
+    *,
+    weights: str,
+) -> None:
+    """Write what a hub folder holds.
+
+    Args:
+        folder: An empty folder.
+        checkpoint: What to write.
+        origin: Where the weights come from.
+        facts: What the model card tells beyond the checkpoint.
+        weights: `all` or `student`.
+
+    Raises:
+        ConfigError: Another word for the weights.
+        OSError: The disk is full.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = detach_weights(select_weights(checkpoint.tensors, weights))
+    try:
         # one entry of metadata only: safetensors writes several in random order
         save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-        write_text(
-            folder / CONFIG_FILE,
-            json.dumps(entry, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        )
-        write_text(folder / CARD_FILE, model_card(checkpoint.config, tensors, origin, facts))
+    except SafetensorError as error:  # a full disk has this class here
+        raise OSError(str(error)) from None
+    entry = as_entry(checkpoint.config, origin)
+    write_text(
+        folder / CONFIG_FILE,
+        json.dumps(entry, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
+    )
+    write_text(folder / CARD_FILE, model_card(checkpoint.config, tensors, origin, facts))

@@ -12,10 +12,9 @@ from torch import Tensor
 
 from emotion2vec.errors import ConfigError, ExportError
 from emotion2vec.export.fairseq_settings import data2vec2_settings, data2vec_settings
-from emotion2vec.export.funasr import save_state
 from emotion2vec.export.place import new_file
 from emotion2vec.export.provenance import STATE_KEY, Provenance, as_entry
-from emotion2vec.export.weights import detach_weights, select_weights
+from emotion2vec.export.weights import detach_weights, save_state, select_weights
 from emotion2vec.model.checkpoint import LoadedCheckpoint
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.key_map import to_fairseq

@@ -5,18 +5,21 @@ In: the path of a checkpoint. Out: `Provenance`, for `config.json`, model card a
 
 import json
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 import emotion2vec
 from emotion2vec.model.checkpoint import LoadedCheckpoint, read_state
 from emotion2vec.model.config import ModelConfig
+from emotion2vec.model.formats import open_source
 
 FORMAT_VERSION = 1
 STATE_KEY = "emotion2vec"  # our entry in files of other programs
 _CONFIG_FILE = "config.json"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,14 @@ def read_provenance(path: Path, checkpoint: LoadedCheckpoint) -> Provenance:
         path: The file or folder.
         checkpoint: What was read from it.
     """
-    if path.is_dir() and (path / _CONFIG_FILE).is_file():
-        noted = _noted(json.loads((path / _CONFIG_FILE).read_text(encoding="utf-8")))
-        return noted or Provenance(checkpoint.kind, checkpoint.sha256)
-    weights = path / "model.pt" if path.is_dir() else path
-    if not weights.is_file() or weights.suffix == ".safetensors":
-        return Provenance(checkpoint.kind, checkpoint.sha256)
-    state = read_state(weights)
-    noted = _noted(state.get(STATE_KEY))
-    return noted or Provenance(checkpoint.kind, checkpoint.sha256, _training(state))
+    origin = Provenance(checkpoint.kind, checkpoint.sha256)
+    if checkpoint.kind.endswith("hub folder"):  # or the file with its weights
+        config = (path if path.is_dir() else path.parent) / _CONFIG_FILE
+        return _noted(json.loads(config.read_text(encoding="utf-8"))) or origin
+    if checkpoint.kind.endswith("safetensors file"):
+        return origin
+    state = read_state(open_source(path).path)
+    return _noted(state.get(STATE_KEY)) or replace(origin, training=_training(state))
 
 
 def as_entry(config: ModelConfig, provenance: Provenance) -> dict[str, Any]:
@@ -66,11 +68,14 @@ def as_entry(config: ModelConfig, provenance: Provenance) -> dict[str, Any]:
 
 def _noted(entry: Any) -> Provenance | None:
     source = entry.get("source") if isinstance(entry, Mapping) else None
-    if not isinstance(source, Mapping) or not {"kind", "sha256"} <= source.keys():
+    if not isinstance(source, Mapping) or "kind" not in source:
+        return None
+    if not _DIGEST.fullmatch(str(source.get("sha256"))):
         return None
     training = entry.get("training")
     known = training if isinstance(training, Mapping) else {}
-    return Provenance(str(source["kind"]), str(source["sha256"]), dict(known))
+    facts = {str(name): value for name, value in known.items() if _is_fact(value)}
+    return Provenance(str(source["kind"]), str(source["sha256"]), facts)
 
 
 def _training(state: Mapping[str, Any]) -> dict[str, Any]:

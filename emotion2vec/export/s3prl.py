@@ -20,7 +20,9 @@ from torch import Tensor, nn
 
 from emotion2vec.audio.io import normalise_waveform
 from emotion2vec.errors import AudioError, Emotion2VecError
-from emotion2vec.export.hub import export_hub
+from emotion2vec.export.card import CardFacts
+from emotion2vec.export.hub import write_hub_files
+from emotion2vec.export.place import new_folder
 from emotion2vec.export.provenance import Provenance
 from emotion2vec.export.s3prl_compat import import_s3prl_hub
 from emotion2vec.files import write_text
@@ -121,6 +123,9 @@ def emotion2vec_local(ckpt: Path | str, **options: Any) -> UpstreamExpert:
 def register() -> None:
     """Add `emotion2vec_local` to s3prl's upstreams, in this process.
 
+    For the rest of the process, names that torchaudio and huggingface_hub no longer have stand for classes that refuse
+    to work (see `s3prl_compat.py`): s3prl looks for them whenever it imports another of its parts.
+
     Raises:
         ExportError: s3prl is not installed.
     """
@@ -145,10 +150,12 @@ def export_s3prl(
     Raises:
         ExportError: The place is taken.
     """
-    export_hub(checkpoint, out, provenance=provenance, weights="student", overwrite=overwrite)
-    write_text(out / "__init__.py", "")
-    write_text(out / "expert.py", _EXPERT)
-    write_text(out / "hubconf.py", _HUBCONF)
+    origin = provenance or Provenance(checkpoint.kind, checkpoint.sha256)
+    with new_folder(out, overwrite=overwrite) as folder:
+        write_hub_files(folder, checkpoint, origin, CardFacts(), weights="student")
+        write_text(folder / "__init__.py", "")
+        write_text(folder / "expert.py", _EXPERT)
+        write_text(folder / "hubconf.py", _HUBCONF)
 
 
 def run_script(arguments: Sequence[str]) -> None:

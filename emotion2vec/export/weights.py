@@ -4,6 +4,8 @@ In: tensors under our names. Out: those that are wanted, each on the CPU, contig
 """
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,3 +55,9 @@ def detach_weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def count_parameters(tensors: Mapping[str, Tensor], prefix: str) -> int:
     """Count the numbers in the tensors whose names begin so."""
     return sum(tensor.numel() for name, tensor in tensors.items() if name.startswith(prefix))
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what `torch.load(weights_only=True)` reads; the same contents always give the same bytes."""
+    with path.open("wb") as file:  # given a path, torch would write its name into the file
+        torch.save(dict(state), file)

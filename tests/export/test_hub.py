@@ -17,6 +17,7 @@ from torch import Tensor
 
 from emotion2vec import Emotion2Vec, __version__
 from emotion2vec.errors import ConfigError, ExportError
+from emotion2vec.export.funasr import export_funasr
 from emotion2vec.export.hub import export_hub
 from emotion2vec.export.provenance import Provenance, read_provenance
 from emotion2vec.model.checkpoint import LoadedCheckpoint, read_checkpoint
@@ -119,6 +120,38 @@ def test_provenance_of_a_training_checkpoint_tells_the_run_but_no_path(tmp_path:
     assert found.kind == "emotion2vec fairseq checkpoint"
 
 
+def test_provenance_is_found_by_content_not_by_name(tmp_path: Path) -> None:
+    origin = Provenance("emotion2vec fairseq checkpoint", "a" * 64, {"updates": 7})
+    export_hub(_checkpoint(), tmp_path / "hub", provenance=origin)
+    weights = tmp_path / "hub" / "model.safetensors"
+    assert read_provenance(weights, read_checkpoint(weights)) == origin
+    alone = tmp_path / "model.bin"
+    alone.write_bytes(weights.read_bytes())
+    checkpoint = read_checkpoint(alone)
+    found = Provenance("emotion2vec safetensors file", checkpoint.sha256)
+    assert read_provenance(alone, checkpoint) == found
+    export_funasr(_checkpoint(), tmp_path / "funasr", provenance=origin)
+    (tmp_path / "funasr" / "model.pt").rename(tmp_path / "funasr" / "other.pt")
+    (tmp_path / "funasr" / "config.json").write_text("{of another program")
+    checkpoint = read_checkpoint(tmp_path / "funasr")
+    assert read_provenance(tmp_path / "funasr", checkpoint) == origin
+
+
+@pytest.mark.parametrize("digest", [None, "`x`", "a" * 63])
+def test_of_a_strangers_provenance_only_plain_facts_are_taken(
+    tmp_path: Path, digest: str | None
+) -> None:
+    export_hub(_checkpoint(), tmp_path / "hub")
+    config = json.loads((tmp_path / "hub" / "config.json").read_text("utf-8"))
+    config["training"] = {"learning_rate": float("nan"), "updates": 7, "seed": {"a": [1]}}
+    (tmp_path / "hub" / "config.json").write_text(json.dumps(config))
+    checkpoint = read_checkpoint(tmp_path / "hub")
+    assert read_provenance(tmp_path / "hub", checkpoint).training == {"updates": 7}
+    config["source"]["sha256"] = digest
+    (tmp_path / "hub" / "config.json").write_text(json.dumps(config))
+    assert read_provenance(tmp_path / "hub", checkpoint).sha256 == checkpoint.sha256
+
+
 @pytest.mark.parametrize("settings", [{}, {"backbone": "data2vec"}, {"num_utterance_tokens": 1}])
 def test_features_of_the_hub_folder_are_the_checkpoints_bit_for_bit(
     tmp_path: Path, settings: dict[str, Any]
@@ -150,6 +183,13 @@ def test_saving_refuses_a_taken_place_a_changed_file_and_what_is_no_checkpoint(
         with pytest.raises(ExportError, match="is no checkpoint of emotion2vec, data2vec or"):
             Emotion2Vec.from_pretrained(name, device="cpu").save_pretrained(tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_the_tilde_is_the_users_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_checkpoint(tmp_path / "c.pt")
+    Emotion2Vec.from_pretrained("~/c.pt", device="cpu").save_pretrained("~/hub")
+    assert (tmp_path / "hub" / "model.safetensors").is_file()
 
 
 INFERENCE = """

@@ -355,6 +355,16 @@ def test_a_folder_that_is_there_stays_unless_it_may_be_replaced(folder, checkpoi
     export_s3prl(read_checkpoint(checkpoint), folder, overwrite=True)
 
 
+def test_the_folder_is_written_whole_or_not_at_all(checkpoint, tmp_path, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(s3prl_export, "write_text", fail)
+    with pytest.raises(ExportError, match=r"model: cannot be written \(no space\); what was there"):
+        export_s3prl(read_checkpoint(checkpoint), tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_package_that_s3prl_itself_lacks_is_named(monkeypatch) -> None:
     def missing() -> None:
         raise ModuleNotFoundError("No module named 'requests'", name="requests")
