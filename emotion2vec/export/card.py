@@ -4,6 +4,7 @@ In: config and weights, where they come from, and `CardFacts`: licence, corpus.j
 Out: Markdown. Nothing in it is guessed: what is not known is said to be unknown.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -183,10 +184,10 @@ def _introduction(config: ModelConfig, provenance: Provenance, facts: CardFacts)
     origin = (
         f"Pre-trained and exported with {program}"
         if _is_ours(provenance)
-        else f"Weights of another program ({provenance.kind}), converted by {program}"
+        else f"Weights of another program ({_text(provenance.kind)}), converted by {program}"
     )
     lines = [
-        f"# {facts.name}",
+        f"# {_text(facts.name)}",
         "",
         "Features of speech for emotion recognition: one vector of "
         f"{config.embed_dim} numbers every 20 ms, or one for an utterance. It gives no emotion labels by itself; a "
@@ -213,7 +214,8 @@ def _use(facts: CardFacts) -> str:
             'features = model.extract(["speech.wav"], granularity="utterance")',
             "```",
             "",
-            "Input: speech, mono, 16 kHz (other rates are resampled). Needs torch, numpy, soundfile and safetensors.",
+            "Input: speech, mono, 16 kHz. Needs torch, numpy, soundfile and safetensors; torchaudio where audio has "
+            "another rate and is resampled.",
         ]
     )
 
@@ -222,7 +224,9 @@ def _data(corpus: Mapping[str, Any], provenance: Provenance) -> str:
     lines = ["## Training data", ""]
     if not corpus:
         started = provenance.training.get("init_from")
-        return "\n".join([*lines, "Not stated." + (f" Started from {started}." if started else "")])
+        return "\n".join(
+            [*lines, "Not stated." + (f" Started from {_text(started)}." if started else "")]
+        )
     parts = corpus.get("parts")
     rows = (
         parts
@@ -236,7 +240,7 @@ def _data(corpus: Mapping[str, Any], provenance: Provenance) -> str:
     lines += [_data_row(str(name), part) for name, part in rows.items()]
     if corpus.get("synthetic"):
         lines += ["", f"{SYNTHETIC}."]
-    citations = [str(part["citation"]) for part in rows.values() if part.get("citation")]
+    citations = [_text(part["citation"]) for part in rows.values() if part.get("citation")]
     return "\n".join(
         [*lines, *(["", "Citations: " + "; ".join(citations) + "."] if citations else [])]
     )
@@ -316,7 +320,7 @@ def _limitations(facts: CardFacts) -> str:
 
 def _licence(facts: CardFacts, provenance: Provenance) -> str:
     chosen = (
-        f"Weights: {facts.licence}."
+        f"Weights: {_text(facts.licence)}."
         if facts.licence
         else "No licence has been chosen for these weights: ask whoever shares them before you use them."
     )
@@ -345,8 +349,8 @@ def _contents(config: ModelConfig, tensors: Mapping[str, Tensor], provenance: Pr
         [
             "## Files",
             "",
-            f"`model.safetensors` holds the weights, `config.json` the architecture. Exported from: {provenance.kind}, "
-            f"SHA-256 `{provenance.sha256}`.",
+            f"`model.safetensors` holds the weights, `config.json` the architecture. Exported from: "
+            f"{_text(provenance.kind)}, SHA-256 `{provenance.sha256}`.",
             "",
             "| part | parameters |",
             "| --- | --- |",
@@ -357,6 +361,9 @@ def _contents(config: ModelConfig, tensors: Mapping[str, Tensor], provenance: Pr
 
 def _row(*cells: object) -> str:
     """Join the cells of a table's row."""
-    return (
-        "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
-    )
+    return "| " + " | ".join(map(_text, cells)) + " |"
+
+
+def _text(value: object) -> str:
+    """Put what others wrote on one line and let it be text: no link, tag, cell or heading of its own."""
+    return re.sub(r"[\\|<\[\]]", r"\\\g<0>", " ".join(str(value).split()))

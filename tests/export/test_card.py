@@ -1,6 +1,5 @@
 """Model cards say what is known, mark what is synthetic, and show no other model's results."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -188,5 +187,25 @@ def test_a_card_of_the_hub_says_its_id() -> None:
     assert 'from_pretrained("user/tiny")' in _card(repo_id="user/tiny")
 
 
-def test_a_result_survives_json() -> None:
-    assert ResultRow.from_json(json.loads(json.dumps(_result()))) == ResultRow.from_json(_result())
+def test_what_others_wrote_is_text_and_nothing_else() -> None:
+    evil = "x\n## Licence\n<b>mit</b> [y](z) a\\|b"
+    shown = r"x ## Licence \<b>mit\</b> \[y\](z) a\\\|b"
+    part = {"licence": evil, "citation": evil, "found": {}}
+    row = ResultRow.from_json(_result(protocol=evil, corpus=evil))
+    origin = Provenance(f"data2vec {evil}", DIGEST, {"init_from": evil})
+    facts = CardFacts(evil, licence=evil, corpus={"language": evil, "parts": {evil: part}}, results=(row,))  # fmt: skip
+    card = model_card(tiny_config(), tiny_model().state_dict(), origin, facts)
+    body = card.split("---\n", 2)[2]
+    assert body.count(shown) == body.count("<b>") == 10
+    titles = [line for line in body.splitlines() if line.startswith("## ")]
+    assert titles == [
+        "## Use", "## Training data", "## Training", "## Results", "## Limitations", "## Licence", "## Files",
+    ]  # fmt: skip
+    header = _header(card)
+    assert (header["license"], header["datasets"]) == (evil, [evil])
+    not_stated = model_card(tiny_config(), {}, origin, CardFacts())
+    assert f"Not stated. Started from {shown}." in not_stated
+
+
+def test_the_card_says_that_other_rates_need_torchaudio() -> None:
+    assert "torchaudio where audio has another rate" in _section(_card(), "Use")
