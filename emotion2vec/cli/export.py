@@ -10,6 +10,7 @@ Features of every form are those of the checkpoint. The last line says what was 
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,11 +38,11 @@ _OPTIONS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="CKPT",
+    parser.add_argument("--checkpoint", type=_path, required=True, metavar="CKPT",
                         help="checkpoint file or folder, of any form that can be read")  # fmt: skip
     parser.add_argument("--format", choices=FORMATS, required=True, help="see above")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="PATH", help="file or folder to write"
+        "--out", type=_path, required=True, metavar="PATH", help="file or folder to write"
     )
     parser.add_argument(
         "--force", action="store_true", help="replace what lies at PATH; files of other names stay"
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     card.add_argument(
         "--name", metavar="NAME", help="title of the card (default: the name of the folder)"
     )
-    card.add_argument("--manifest", type=Path, metavar="DIR",
+    card.add_argument("--manifest", type=_path, metavar="DIR",
                       help="manifest folder of the training data: its corpus.json is told")  # fmt: skip
     card.add_argument("--results", nargs="+", metavar="FILE",
                       help="result.json of train_probe.py, made with features of this checkpoint")  # fmt: skip
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                        help="the authors' extraction script loads the file (default), or fairseq's data2vec 2.0 goes "
                        "on training from it (official)")  # fmt: skip
     _add_onnx_arguments(other)
+
+
+def _path(text: str) -> Path:
+    """Read a path; the shell leaves the `~` of `--out=~/model` as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path's refuses `~nobody`
 
 
 def _add_onnx_arguments(group: Any) -> None:

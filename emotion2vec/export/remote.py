@@ -6,7 +6,7 @@ and nothing imports it before an id is used.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from emotion2vec.errors import CheckpointError, ConfigError
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FILE_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors", ".onnx", ".wav", ".tsv", ".npy")
+_TOKEN = re.compile(r"[!-~]+")
 _INSTALL = "pip install huggingface_hub"
 # ours; and what folders for FunASR hold, which are read without executing anything
 _HUB_FILES = ("model.safetensors", "config.json")
@@ -42,9 +43,20 @@ class HubOptions:
     """
 
     revision: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     cache_dir: Path | str | None = None
     local_files_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a token that cannot be one: the HTTP library would quote it in its error.
+
+        Raises:
+            ConfigError: It holds what no token has.
+        """
+        if self.token and not _TOKEN.fullmatch(self.token):
+            raise ConfigError(
+                "the access token holds blanks, line breaks or letters that no token has; copy it again"
+            )
 
 
 def is_hub_id(name: str) -> bool:
@@ -119,15 +131,15 @@ def push_model(
         Address of the commit.
 
     Raises:
-        ConfigError: It is no id.
+        ConfigError: It is no id, or the token cannot be one.
         CheckpointError: No network, no permission.
     """
     if not is_hub_id(repo_id):
         raise ConfigError(f"{repo_id!r} is no id of the hub; expected USER/MODEL")
+    options = HubOptions(revision=revision, token=token)
     _import("ModelHubMixin", "putting a model on the hub")
     from emotion2vec.export.mixin import HubFolder
 
-    options = HubOptions(revision=revision, token=token)
     commit = _explained(
         lambda: HubFolder(write).push_to_hub(
             repo_id,
@@ -181,7 +193,7 @@ def _explained(
         )
         reason = words[1].format(cause)
     except ValueError as error:
-        reason = f"was refused by huggingface_hub ({_first_line(error)})"
+        reason = f"was refused by huggingface_hub ({' '.join(str(error).split())[:300]})"
     where = f"{repo_id!r}" + (f" at {options.revision!r}" if options.revision else "")
     raise CheckpointError(f"model {where} {reason}")
 

@@ -4,6 +4,7 @@ In: checkpoint; audio files or arrays. Out: NumPy arrays. Needs neither fairseq 
 and huggingface_hub only for models on the hub. S samples, T frames, L layers, D width.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,8 +59,8 @@ class Emotion2Vec:
         """Load a checkpoint, a model on the hub, or a baseline by its name.
 
         Args:
-            checkpoint: What `extract_features.py --checkpoint` takes; or, where no such path exists, `user/model` on
-                the hub.
+            checkpoint: What `extract_features.py --checkpoint` takes; or, as a string and where no such path exists,
+                `user/model` on the hub.
             device: `auto`, `cpu` or `cuda`.
             dtype: `float32`, or `bfloat16` for autocast.
             revision: Of a model on the hub: branch, tag or commit.
@@ -69,15 +70,16 @@ class Emotion2Vec:
 
         Raises:
             CheckpointError: Missing, damaged, unsafe or of another architecture; or the hub cannot give it.
-            ConfigError: The device or precision is not available.
+            ConfigError: The device or precision is not available; or the token cannot be one.
         """
-        name = str(checkpoint)
-        if Path(name).exists() or not is_hub_id(name):
+        name = os.path.expanduser(checkpoint)  # noqa: PTH111 - a Path would lose the dot of `./runs/base`
+        # for the same reason a Path is never an id
+        if isinstance(checkpoint, Path) or Path(name).exists() or not is_hub_id(name):
             if revision is not None:
                 raise ConfigError(
                     f"revision={revision!r} is for models on the hub, but {name!r} is not one"
                 )
-            upstream = load_upstream(checkpoint, device=device, dtype=dtype)
+            upstream = load_upstream(name, device=device, dtype=dtype)
             path = Path(name.removeprefix(UNTRAINED_PREFIX))
             return cls(upstream, path if path.exists() else None)
         options = HubOptions(revision, token, cache_dir, local_files_only)
@@ -123,7 +125,7 @@ class Emotion2Vec:
             )
         export_hub(
             checkpoint,
-            Path(folder),
+            Path(folder).expanduser(),
             provenance=read_provenance(self.source, checkpoint),
             facts=card,
             weights=weights,
@@ -156,7 +158,7 @@ class Emotion2Vec:
             Address of the commit.
 
         Raises:
-            ConfigError: `repo_id` is no id.
+            ConfigError: `repo_id` is no id, or the token cannot be one.
             ExportError: See `save_pretrained`.
             CheckpointError: No network, no permission, or huggingface_hub is not installed.
         """

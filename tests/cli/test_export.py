@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import resource
 import subprocess
 import sys
 from dataclasses import asdict
@@ -157,6 +158,39 @@ def test_force_replaces_an_onnx_file(tmp_path: Path, checkpoint: Path) -> None:
     assert out.read_bytes() == first
     assert _export(other, "onnx", out, "--force") == 0
     assert out.read_bytes() != first
+
+
+@pytest.mark.parametrize("kind", [*MAIN_FILES, "onnx"])
+def test_a_full_disk_is_one_sentence_and_leaves_what_was_there(
+    tmp_path: Path, checkpoint: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if kind == "onnx":
+        pytest.importorskip("onnxruntime")
+    out = tmp_path / "export" / "out"
+    assert _export(checkpoint, kind, out) == 0
+    files = [out] if out.is_file() else sorted(out.iterdir())
+    before = [path.read_bytes() for path in files]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limits[1]))  # less than any of the weights
+    try:
+        assert _export(checkpoint, kind, out, "--force") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(
+        r"export/out: cannot be written \(.*File too large.*\); what", _refusal(capsys)
+    )
+    assert [path.read_bytes() for path in files] == before
+    assert [path.name for path in (tmp_path / "export").iterdir()] == ["out"]
+    assert out.is_file() or sorted(out.iterdir()) == files
+
+
+def test_the_tilde_is_the_users_folder(
+    tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    command = ["export", "--checkpoint=~/checkpoint_last.pt", "--format=hub", "--out=~/hub"]
+    assert main(command) == 0
+    assert (tmp_path / "hub" / "model.safetensors").is_file()
 
 
 def test_a_checkpoint_that_cannot_be_read_is_one_sentence(

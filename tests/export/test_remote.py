@@ -15,7 +15,7 @@ from emotion2vec import Emotion2Vec
 from emotion2vec.errors import CheckpointError, ConfigError, ExportError
 from emotion2vec.export.card import CardFacts
 from emotion2vec.export.funasr import export_funasr
-from emotion2vec.export.remote import is_hub_id
+from emotion2vec.export.remote import HubOptions, is_hub_id
 from emotion2vec.model.checkpoint import read_checkpoint
 from tests.helpers.checkpoints import assert_same, write_checkpoint
 from tests.helpers.fake_hub import COMMIT, fake_hub
@@ -166,6 +166,29 @@ def test_a_missing_file_is_not_looked_for_on_the_hub(tmp_path: Path) -> None:
         Emotion2Vec.from_pretrained("runs/checkpoint_last.pt")
 
 
+@pytest.mark.parametrize("name", ["./runs/base", "runs/base"])
+def test_a_path_that_is_missing_is_not_looked_for_on_the_hub(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("emotion2vec.features.extractor.fetch_model", pytest.fail)
+    with pytest.raises(CheckpointError, match=r"no checkpoint 'runs/base'"):
+        Emotion2Vec.from_pretrained(Path(name))
+
+
+def test_a_token_is_in_no_error_and_in_no_representation(
+    tmp_path: Path, model: Emotion2Vec
+) -> None:
+    for token in ("hf_secret\n", "hf_secret\N{EN DASH}"):
+        with pytest.raises(
+            ConfigError, match="^the access token holds blanks, line breaks"
+        ) as found:
+            Emotion2Vec.from_pretrained("user/model", token=token)
+        assert "secret" not in str(found.value)
+        with pytest.raises(ConfigError, match="^the access token holds blanks, line breaks"):
+            model.push_to_hub("user/model", token=token)
+    assert "secret" not in repr(HubOptions(token="hf_secret"))
+
+
 class _Api:
     """Stand-in of `HfApi`: keeps what it is told."""
 
@@ -248,6 +271,13 @@ def test_errors_of_pushing_are_sentences(
     with pytest.raises(
         CheckpointError, match=r"'user/model' was not pushed: the hub cannot be reached"
     ):
+        model.push_to_hub("user/model")
+    metadata = "Invalid metadata in README.md.\n- license must be one of [mit]"
+    monkeypatch.setattr(_Api, "error", ValueError(metadata))
+    message = (
+        r"huggingface_hub \(Invalid metadata in README.md. - license must be one of \[mit\]\)$"
+    )
+    with pytest.raises(CheckpointError, match=message):
         model.push_to_hub("user/model")
     monkeypatch.setattr(_Api, "error", None)
     (tmp_path / "c.pt").unlink()
