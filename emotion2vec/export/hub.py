@@ -5,6 +5,7 @@ reads it; inference from it needs torch, numpy, soundfile and safetensors only.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 from emotion2vec.export.card import CardFacts, model_card
@@ -82,4 +83,6 @@ def write_hub_files(
         folder / CONFIG_FILE,
         json.dumps(entry, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
     )
+    # safetensors lets nobody else read its file
+    shutil.copymode(folder / CONFIG_FILE, folder / WEIGHTS_FILE)
     write_text(folder / CARD_FILE, model_card(checkpoint.config, tensors, origin, facts))

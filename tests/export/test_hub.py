@@ -1,6 +1,7 @@
 """Hub folder: what is in it, that it is the same model, and that little is needed to use it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,16 @@ def test_a_hub_folder_holds_weights_config_and_card(tmp_path: Path) -> None:
     assert config["config"]["embed_dim"] == tiny_config().embed_dim
     with safe_open(tmp_path / "hub" / "model.safetensors", "pt") as file:
         assert file.metadata() == {"format": "pt"}
+
+
+def test_whoever_may_read_the_card_may_read_the_weights(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        export_hub(_checkpoint(), tmp_path / "hub")
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "hub").iterdir()}
+    assert set(modes.values()) == {0o640}, modes
 
 
 @pytest.mark.parametrize("backbone", ["data2vec2", "data2vec"])
