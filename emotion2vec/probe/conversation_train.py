@@ -1,0 +1,214 @@
+"""Train the GRUs on one fold with one seed; train many of those side by side.
+
+In: utterance vectors, `Window`s with label indices, `IndexFold`s. Out: a `ConversationRun` for each fold and seed,
+which is a function of (vectors, fold, seed, settings) and not of the number of threads. N utterances of the manifest,
+W windows, D width, K labels; otherwise as in `conversation_head.py`. Paper: Section 5.4.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from emotion2vec.audio.parallel import default_jobs
+from emotion2vec.errors import ProtocolError
+from emotion2vec.probe.conversation import Window
+from emotion2vec.probe.conversation_config import ConversationConfig
+from emotion2vec.probe.conversation_head import ConversationBatch, ConversationHead
+from emotion2vec.probe.metrics import Scores, confusion_matrix, scores
+from emotion2vec.probe.trainer import IndexFold, RunResult
+from emotion2vec.seeding import derive_rng, derive_seed
+
+_TEST_BATCH = 512
+
+
+@dataclass(frozen=True)
+class ConversationData:
+    """All windows and what they are made of.
+
+    Attributes:
+        vectors_ND: Vector of each utterance of the manifest, (N, D) float32.
+        windows: The windows, W.
+        labels_W: Label index of each window's target, (W,) int64.
+        num_labels: Number of labels K.
+    """
+
+    vectors_ND: Tensor
+    windows: Sequence[Window]
+    labels_W: np.ndarray
+    num_labels: int
+
+    def batch(self, indices: np.ndarray) -> ConversationBatch:
+        """Collect windows; each turn is there once, however many windows hear it."""
+        chosen = [self.windows[index] for index in indices]
+        turns = {turn: None for window in chosen for turn in window.turns}
+        place = {turn: index for index, turn in enumerate(turns)}
+        rows_RU = _padded([list(turn) for turn in turns])
+        device = self.vectors_ND.device
+        return ConversationBatch(
+            turns_RUD=self.vectors_ND[rows_RU.to(device)],
+            lengths_R=torch.tensor([len(turn) for turn in turns]),
+            turn_BP=_padded([[place[turn] for turn in window.turns] for window in chosen]).to(
+                device
+            ),
+            num_turns_B=torch.tensor([len(window.turns) for window in chosen]),
+            same_BP=_padded([list(map(int, window.same_speaker)) for window in chosen]).to(device),
+        )
+
+    def standardised(self, train: np.ndarray) -> "ConversationData":
+        """Scale each dimension to mean 0 and variance 1 over the utterances that the training windows hear."""
+        heard = sorted({position for index in train for position in self.windows[index].heard})
+        heard_ND = self.vectors_ND[torch.tensor(heard).to(self.vectors_ND.device)].double()
+        mean_D, deviation_D = heard_ND.mean(0), heard_ND.std(0, correction=0).clamp(min=1e-8)
+        scaled_ND = ((self.vectors_ND - mean_D) / deviation_D).to(self.vectors_ND.dtype)
+        return ConversationData(scaled_ND, self.windows, self.labels_W, self.num_labels)
+
+
+@dataclass(frozen=True)
+class ConversationRun:
+    """One fold with one seed.
+
+    Attributes:
+        result: As of the probe; its curve and `valid_wa` hold the validation WA, its best epoch is that of the UAR.
+        valid_uar: Validation UAR of the best epoch in percent.
+    """
+
+    result: RunResult
+    valid_uar: float
+
+
+def train_run(
+    data: ConversationData,
+    fold: IndexFold,
+    *,
+    fold_number: int,
+    seed: int,
+    config: ConversationConfig,
+) -> ConversationRun:
+    """Train one head and test it at the epoch of the best validation UAR.
+
+    Args:
+        data: All windows.
+        fold: Which of them train, validate and test.
+        fold_number: Number of the fold, from 0; part of the random numbers' seed.
+        seed: Seed of weights, batches and dropout.
+        config: Head and optimiser.
+
+    Raises:
+        ProtocolError: The loss is no longer finite.
+    """
+    if config.standardise:
+        data = data.standardised(fold.train)
+    generator = torch.Generator().manual_seed(
+        derive_seed("conversation", seed, fold_number) % 2**63
+    )
+    head = ConversationHead(
+        data.vectors_ND.shape[1], config.hidden_dim, data.num_labels,
+        dropout=config.dropout, generator=generator,
+    ).to(data.vectors_ND.device)  # fmt: skip
+    optimizer = torch.optim.RMSprop(head.parameters(), lr=config.lr, momentum=config.momentum)
+    schedule = torch.optim.lr_scheduler.CyclicLR(
+        optimizer, config.lr, config.max_lr, config.step_size_up,
+        base_momentum=config.base_momentum, max_momentum=config.momentum,
+    )  # fmt: skip
+    best, best_epoch, best_state, curve = Scores(-1, -1, -1, -1), 0, head.state_dict(), []
+    for epoch in range(1, config.epochs + 1):
+        order = derive_rng("conversation", seed, fold_number, epoch).permutation(fold.train)
+        loss = _train_epoch(head, optimizer, data, order, config=config, generator=generator)
+        if not math.isfinite(loss):
+            raise ProtocolError(
+                f"fold {fold_number + 1}, seed {seed}: the loss is {loss} in epoch {epoch}; "
+                "try standardise=true, or a lower lr and max_lr"
+            )
+        schedule.step()
+        found = scores(_test(head, data, fold.valid))
+        curve.append((epoch, loss, found.wa))
+        if found.ua > best.ua:
+            best, best_epoch = found, epoch
+            best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
+    head.load_state_dict(best_state)
+    confusion_KK, nothing = _test(head, data, fold.test), np.empty((0, 0), dtype=np.float32)
+    return ConversationRun(
+        RunResult(fold_number, seed, confusion_KK, best_epoch, best.wa, tuple(curve), nothing),
+        best.ua,
+    )
+
+
+def train_runs(
+    data: ConversationData, folds: Sequence[IndexFold], config: ConversationConfig
+) -> Iterator[ConversationRun]:
+    """Train every fold with every seed.
+
+    Args:
+        data: All windows.
+        folds: The folds.
+        config: Settings; `jobs` runs are trained at the same time, each on one core.
+
+    Yields:
+        Results, fold by fold and within one seed by seed.
+    """
+    on_cpu = data.vectors_ND.device.type == "cpu"
+    jobs = (config.jobs or default_jobs()) if on_cpu else 1
+    # one thread a run: sums are then taken in the same order on every number of cores
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(
+        max_workers=jobs, initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
+        futures = [
+            pool.submit(train_run, data, fold, fold_number=number, seed=seed, config=config)
+            for number, fold in enumerate(folds)
+            for seed in config.seeds
+        ]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+            torch.set_num_threads(threads)
+
+
+def _train_epoch(
+    head: ConversationHead,
+    optimizer: torch.optim.Optimizer,
+    data: ConversationData,
+    order: np.ndarray,
+    *,
+    config: ConversationConfig,
+    generator: torch.Generator,
+) -> float:
+    """Go through the training windows once; returns the mean loss of a window."""
+    total = 0.0
+    for start in range(0, len(order), config.batch_size):
+        part = order[start : start + config.batch_size]
+        optimizer.zero_grad()
+        logits_BK = head(data.batch(part), generator=generator)
+        labels_B = torch.from_numpy(data.labels_W[part]).to(logits_BK.device)
+        loss = nn.functional.cross_entropy(logits_BK, labels_B)
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(head.parameters(), config.max_grad_norm)
+        optimizer.step()
+        total += float(loss.detach()) * len(part)
+    return total / len(order)
+
+
+def _test(head: ConversationHead, data: ConversationData, indices: np.ndarray) -> np.ndarray:
+    """Return the confusion matrix (K, K)."""
+    with torch.inference_mode():
+        predicted = [
+            head(data.batch(indices[start : start + _TEST_BATCH])).argmax(dim=1).cpu().numpy()
+            for start in range(0, len(indices), _TEST_BATCH)
+        ]
+    return confusion_matrix(data.labels_W[indices], np.concatenate(predicted), data.num_labels)
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    """Put rows of several lengths into one table, zeros behind their ends."""
+    table = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.int64)
+    for index, row in enumerate(rows):
+        table[index, : len(row)] = torch.tensor(row)
+    return table
