@@ -6,7 +6,8 @@ dependencies no longer have; none of them is needed for an upstream of ours, so 
 
 import importlib
 import sys
-from importlib.util import find_spec
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Any
 
@@ -43,7 +44,8 @@ def _lend_names() -> None:
     try:
         importlib.import_module("torchaudio.sox_effects")
     except ModuleNotFoundError:
-        effects = ModuleType("torchaudio.sox_effects")
+        # with a specification: `find_spec` fails on a module without
+        effects = module_from_spec(ModuleSpec("torchaudio.sox_effects", None))
         _stand_in(effects, "apply_effects_tensor", "apply_effects_file")
         sys.modules[effects.__name__] = effects
     if find_spec("huggingface_hub") is not None:

@@ -178,6 +178,11 @@ def test_registering_twice_changes_nothing(registered) -> None:
 
 
 @needs_s3prl
+def test_a_program_may_still_ask_for_what_there_is(registered) -> None:
+    assert importlib.util.find_spec("torchaudio.sox_effects") is not None
+
+
+@needs_s3prl
 @pytest.mark.parametrize("length", [100, 400, 799, 800, 960, 961, 1_000, 1_039, 1_040, 16_000])
 def test_s3prl_takes_clips_of_every_length(registered, checkpoint, length) -> None:
     from s3prl.nn import S3PRLUpstream
