@@ -1,6 +1,7 @@
 """Train the authors' small head on frozen features under cross-validation, and report WA, UA and weighted F1.
 
   train_probe.py --config-dir config/probe --config-name urdu_10fold features=DIR [OVERRIDES]
+  train_probe.py --config-name iemocap_epc manifest=FILE.tsv features=DIR text_features=DIR [OVERRIDES]
 
 OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, valid_is_test=true, hydra.run.dir=DIR, ...
 Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz, folds.json and
@@ -8,10 +9,16 @@ config.yaml to the run's folder.
 """
 
 import argparse
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import emotion2vec
+
+if TYPE_CHECKING:
+    from emotion2vec.probe.config import ProbeConfig
+    from emotion2vec.probe.trainer import RunResult
 
 HELP = "feature store + protocol -> WA, UA, weighted F1 under cross-validation"
 _CONFIG_DIR = Path(emotion2vec.__file__).parents[1] / "config" / "probe"
@@ -36,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         Emotion2VecError: The config, the features or the protocol do not fit together.
     """
+    from emotion2vec.probe.conversation_config import ConversationConfig
+    from emotion2vec.probe.conversation_run import evaluate_conversation, table_line
     from emotion2vec.probe.results import fold_line
     from emotion2vec.probe.run import compose_config, evaluate, write_folds
 
@@ -46,12 +55,16 @@ def run(arguments: argparse.Namespace) -> int:
         path, folds = write_folds(config, arguments.write_folds, config_dir=arguments.config_dir)
         print(f"{path}: {len(folds.folds)} folds")
         return 0
-    evaluation = evaluate(
-        config,
-        run_dir,
-        config_dir=arguments.config_dir,
-        on_fold=lambda number, total, runs: print(fold_line(number, total, runs), flush=True),
-    )
+
+    def on_fold(number: int, total: int, runs: "Sequence[RunResult]") -> None:
+        print(fold_line(number, total, runs), flush=True)
+
+    where = {"config_dir": arguments.config_dir, "on_fold": on_fold}
+    if isinstance(config, ConversationConfig):
+        evaluation = evaluate_conversation(config, run_dir, **where)
+        print(table_line(evaluation))
+    else:
+        evaluation = evaluate(config, run_dir, **where)
     print(f"result: {run_dir / 'result.json'}")
     print(evaluation.last_line())
     return 0
@@ -60,10 +73,24 @@ def run(arguments: argparse.Namespace) -> int:
 def _settings_help() -> str:
     """List every setting with its default."""
     from emotion2vec.probe.config import ProbeConfig
+    from emotion2vec.probe.conversation_config import ConversationConfig
 
-    defaults = ProbeConfig()
-    rows = [
-        f"  {f.name}={getattr(defaults, f.name)}\n      {f.metadata['help']}"
-        for f in fields(ProbeConfig)
+    probe, conversation = ProbeConfig(), ConversationConfig()
+    of_conversations = [
+        f
+        for f in fields(conversation)
+        if getattr(probe, f.name, None) != getattr(conversation, f.name)
     ]
-    return "\n".join(["settings (defaults of the program; a protocol's YAML changes some):", *rows])
+    return "\n".join(
+        [
+            "settings (defaults of the program; a protocol's YAML changes some):",
+            *(_setting_help(f, probe) for f in fields(probe)),
+            "settings of iemocap_epc, besides or instead:",
+            *(_setting_help(f, conversation) for f in of_conversations),
+        ]
+    )
+
+
+def _setting_help(setting: Field[Any], defaults: "ProbeConfig") -> str:
+    value = getattr(defaults, setting.name)
+    return f"  {setting.name}={value}\n      {setting.metadata['help']}"
