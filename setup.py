@@ -53,6 +53,7 @@ EXTRAS = {
     "quickstart": ["espeakng-loader>=0.2.4"],
     # Apache-2.0, brings transformers: for s3prl's users and the tests
     "s3prl": ["s3prl>=0.4.18"],
+    "text": ["transformers>=5.0"],  # Apache-2.0; text features by a BERT, for Table 6
     "video": ["av>=12"],
     "slurm": ["hydra-submitit-launcher>=1.2"],
     "dev": [

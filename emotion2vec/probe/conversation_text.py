@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from emotion2vec.audio.torchaudio_compat import import_torchaudio
 from emotion2vec.data.manifest import Manifest, read_card
 from emotion2vec.errors import FeatureStoreError
 from emotion2vec.features.store import CheckpointIdentity, StoreSettings
@@ -83,6 +84,7 @@ def _embed(tokenizer: Any, bert: Any, texts: list[str]) -> torch.Tensor:
 
 def _load(model: str, device: torch.device) -> tuple[Any, Any]:
     """Load tokenizer and model."""
+    import_torchaudio()  # transformers imports it when it is there
     try:
         from transformers import AutoModel, AutoTokenizer
     except ImportError as error:

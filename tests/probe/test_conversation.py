@@ -1,6 +1,7 @@
 """Windows of conversations: against a slow walk back through the dialogue, and without a leak."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.conversation import build_windows, check_no_leak, count_gaps
+from emotion2vec.probe.fold_file import read_fold_file
+from emotion2vec.probe.run import compose_config
 from emotion2vec.probe.trainer import IndexFold
 from tests.oracles.conversation import history_of
 from tests.probe.conversations import make_conversations
@@ -71,6 +74,18 @@ def test_a_speaker_left_out_with_the_session_shares_no_dialogue_with_training() 
         for part in (fold.train, fold.test)
     ]
     assert not used[0] & used[1]
+
+
+def test_no_dialogue_of_iemocap_is_in_training_and_test_of_the_stored_folds() -> None:
+    folder = Path(__file__).resolve().parents[2] / "config" / "probe"
+    folds = read_fold_file(folder / compose_config(folder, "iemocap_epc", [])[0].fold_file).folds
+    assert len(folds) == 10
+    for fold in folds:
+        # Ses01F_impro04_M012 is said in the dialogue Ses01F_impro04
+        train, test = ({i.rsplit("_", 1)[0] for i in part} for part in (fold.train, fold.test))
+        assert len(train) > 100
+        assert not train & test
+        assert not train & {i.rsplit("_", 1)[0] for i in fold.valid}
 
 
 def test_a_dialogue_in_training_and_test_is_refused() -> None:
