@@ -165,6 +165,10 @@ def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tup
         raise ProtocolError(
             f"{config.protocol} has no fold_file: its folds are made by rule whenever it runs"
         )
+    if isinstance(config, ConversationConfig):
+        raise ProtocolError(
+            f"{config.protocol} uses the folds of another protocol; write {config.fold_file} with that one"
+        )
     rows = read_rows(manifest)
     chosen = select_utterances(rows, config, str(manifest))
     folds = make_folds(chosen.rows, config)

@@ -126,6 +126,15 @@ def test_a_fold_file_of_more_utterances_than_are_predicted_is_used(corpus: Path)
     assert result(corpus)["runs"] == result(corpus, "by_rule")["runs"]
 
 
+def test_the_folds_of_another_protocol_are_not_overwritten(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = str(corpus / "manifest" / "all.tsv")
+    assert predict(corpus, "fold_file=folds.json", "--write-folds", manifest) == 1
+    assert "toy_epc uses the folds of another protocol" in capsys.readouterr().err
+    assert not (corpus / "protocols" / "folds.json").exists()
+
+
 def test_iemocap_has_the_folds_of_table_2() -> None:
     folder = Path(__file__).resolve().parents[2] / "config" / "probe"
     config, _ = compose_config(folder, "iemocap_epc", [])
