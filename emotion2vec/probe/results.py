@@ -1,7 +1,8 @@
 """What an evaluation found, and the files that keep it.
 
-In: `RunResult`s of `trainer.py`. Out: `result.json` (schema below), `confusion.csv`, `embeddings.npz` for `report/`;
-the summary line. WA, UA, WF1 in percent; deviations are over seeds, each seed's score being its mean over folds.
+In: `RunResult`s of `trainer.py`. Out: `result.json` (schema below), `confusion.csv`, `embeddings.npz` and
+`predictions.tsv` for `report/`; the summary line. WA, UA, WF1 in percent; deviations are over seeds, each seed's score
+being its mean over folds.
 """
 
 import csv
@@ -24,12 +25,21 @@ from emotion2vec.files import replacing, write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.fold_file import FoldSet
 from emotion2vec.probe.head import ProbeHead, count_parameters
-from emotion2vec.probe.metrics import Scores, scores
+from emotion2vec.probe.metrics import Scores, label_scores, scores
+from emotion2vec.probe.predictions import PREDICTIONS_NAME, StoredPredictions, write_predictions
 from emotion2vec.probe.protocol import EvaluationSet, FoldReport
+from emotion2vec.probe.statistics import (
+    BOOTSTRAP_SEED,
+    LEVEL,
+    NUM_RESAMPLES,
+    Predictions,
+    bootstrap_intervals,
+    number_units,
+)
 from emotion2vec.probe.trainer import RunResult
 
 SCHEMA_VERSION = 1
-METRICS = {"WA": "wa", "UA": "ua", "WF1": "wf1", "UAR": "ua", "macro_F1": "macro_f1"}
+METRICS = {"WA": "wa", "UA": "ua", "WF1": "wf1", "UAR": "uar", "macro_F1": "macro_f1"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Evaluation:
         for run, score in zip(self.runs, self.run_scores, strict=True):
             by_seed.setdefault(run.seed, []).append(getattr(score, METRICS[metric]))
         means = [statistics.fmean(values) for values in by_seed.values()]
-        return Summary(statistics.fmean(means), statistics.stdev(means) if len(means) > 1 else 0.0)
+        return _summarise(means)
 
     def last_line(self) -> str:
         """Return the line that ends the command's output."""
@@ -104,6 +114,33 @@ class Evaluation:
         total: np.ndarray = np.sum([run.confusion_KK for run in self.first_seed()], axis=0)
         return total
 
+    def tested_positions(self, fold: int) -> list[int]:
+        """Return where a fold's test utterances stand in `chosen`, in the order in which a run tests them."""
+        position = {name: index for index, name in enumerate(self.chosen.rows.ids)}
+        return sorted(position[name] for name in self.folds.folds[fold].test)
+
+    def predictions(self) -> StoredPredictions | None:
+        """Gather every tested utterance's answers; None where the trainer kept none."""
+        by_seed: dict[int, list[np.ndarray]] = {seed: [] for seed in self.config.seeds}
+        for run in self.runs:
+            if run.predicted_N is None:
+                return None
+            by_seed[run.seed].append(run.predicted_N)
+        order = [self.tested_positions(run.fold) for run in self.first_seed()]
+        positions = [position for fold in order for position in fold]
+        return StoredPredictions(
+            ids=tuple(self.chosen.rows.ids[i] for i in positions),
+            speakers=tuple(self.chosen.rows.speakers[i] or "" for i in positions),
+            seeds=tuple(by_seed),
+            labels=self.chosen.label_names,
+            answers=Predictions(
+                label_N=self.chosen.label_index_N[positions],
+                predicted_SN=np.stack([np.concatenate(parts) for parts in by_seed.values()]),
+                fold_N=np.repeat([run.fold for run in self.first_seed()], [len(f) for f in order]),
+                num_labels=len(self.chosen.label_names),
+            ),
+        )
+
 
 def fold_line(number: int, num_folds: int, runs: Sequence[RunResult]) -> str:
     """Return the line printed when a fold is done: its scores over the seeds."""
@@ -117,7 +154,7 @@ def fold_line(number: int, num_folds: int, runs: Sequence[RunResult]) -> str:
 
 
 def write_result(evaluation: Evaluation, run_dir: Path) -> None:
-    """Write `confusion.csv`, `embeddings.npz` and, last, `result.json`."""
+    """Write `confusion.csv`, `embeddings.npz`, `predictions.tsv` and, last, `result.json`."""
     names = evaluation.chosen.label_names
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -127,6 +164,9 @@ def write_result(evaluation: Evaluation, run_dir: Path) -> None:
     )
     write_text(run_dir / "confusion.csv", table.getvalue())
     _write_embeddings(evaluation, run_dir / "embeddings.npz")
+    predictions = evaluation.predictions()
+    if predictions is not None:
+        write_predictions(run_dir / PREDICTIONS_NAME, predictions)
     write_text(
         run_dir / "result.json",
         json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n",
@@ -152,6 +192,7 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
             for run, score in zip(evaluation.runs, evaluation.run_scores, strict=True)
         ],
         "summary": {name: asdict(evaluation.summary(name)) for name in METRICS},
+        **_statistics_json(evaluation),
         "confusion": evaluation.confusion().tolist(),
         "num_folds": len(evaluation.folds.folds),
         "num_seeds": len(config.seeds),
@@ -180,6 +221,62 @@ def _folds_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def _statistics_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Build `per_class` and, where every answer is known, `predictions` and `intervals`."""
+    contents: dict[str, Any] = {"per_class": _per_class_json(evaluation)}
+    predictions = evaluation.predictions()
+    if predictions is not None:
+        contents["predictions"] = PREDICTIONS_NAME
+        contents["intervals"] = {
+            "method": "percentile bootstrap",
+            "level": LEVEL,
+            "resamples": NUM_RESAMPLES,
+            "seed": BOOTSTRAP_SEED,
+            **_intervals_json(predictions),
+        }
+    return contents
+
+
+def _intervals_json(predictions: StoredPredictions) -> dict[str, Any]:
+    """Compute the intervals over utterances and, where all are known and there are several, over speakers."""
+    units = {"utterance": predictions.ids}
+    if all(predictions.speakers) and len(set(predictions.speakers)) > 1:
+        units["speaker"] = predictions.speakers
+    contents = {}
+    for unit, names in units.items():
+        found = bootstrap_intervals(predictions.answers, number_units(names))
+        found["uar"] = found["ua"]  # one figure under two names, see `Scores.uar`
+        ends = {
+            metric: {
+                "low": round(found[attribute].low, 4),
+                "high": round(found[attribute].high, 4),
+            }
+            for metric, attribute in METRICS.items()
+        }
+        contents[unit] = {"num_units": len(set(names)), **ends}
+    return contents
+
+
+def _per_class_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Summarise over the seeds each label's recall in the test parts of all folds together."""
+    by_seed = [
+        label_scores(
+            np.sum([run.confusion_KK for run in evaluation.runs if run.seed == seed], axis=0)
+        )
+        for seed in evaluation.config.seeds
+    ]
+    contents = {}
+    for name, seeds in zip(evaluation.chosen.label_names, zip(*by_seed, strict=True), strict=True):
+        recalls = [score.recall for score in seeds if score.recall is not None]
+        summary = asdict(_summarise(recalls)) if recalls else None
+        contents[name] = {"recall": summary, "support": seeds[0].support}
+    return contents
+
+
+def _summarise(values: Sequence[float]) -> Summary:
+    return Summary(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0)
+
+
 def _versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
@@ -203,15 +300,14 @@ def _run_json(run: RunResult, score: Scores) -> dict[str, Any]:
 def _write_embeddings(evaluation: Evaluation, path: Path) -> None:
     """Write the first seed's test embeddings: x (N, H), label_index (N,), fold (N,), id (N,)."""
     runs = evaluation.first_seed()
-    position = {name: index for index, name in enumerate(evaluation.chosen.rows.ids)}
-    ids = [name for run in runs for name in evaluation.folds.folds[run.fold].test]
+    positions = [index for run in runs for index in evaluation.tested_positions(run.fold)]
     with replacing(path) as temporary:
         np.savez(
             temporary,
             x=np.concatenate([run.embeddings_NH for run in runs]),
-            label_index=evaluation.chosen.label_index_N[[position[name] for name in ids]],
+            label_index=evaluation.chosen.label_index_N[positions],
             fold=np.repeat([run.fold for run in runs], [len(run.embeddings_NH) for run in runs]),
-            id=np.array(ids),
+            id=np.array([evaluation.chosen.rows.ids[index] for index in positions]),
         )
 
 

@@ -82,6 +82,7 @@ class RunResult:
         valid_wa: Its validation WA in percent.
         curve: (epoch, training loss, validation WA) for each epoch.
         embeddings_NH: First layer's output of the test utterances, (N, H) float32.
+        predicted_N: Predicted label index of the test utterances, (N,) int64; None where the trainer keeps none.
     """
 
     fold: int
@@ -91,6 +92,7 @@ class RunResult:
     valid_wa: float
     curve: tuple[tuple[int, float, float], ...]
     embeddings_NH: np.ndarray
+    predicted_N: np.ndarray | None = None
 
 
 def train_run(
@@ -132,16 +134,16 @@ def train_run(
                 "the recipe's: try standardise=true, or a lower lr and max_lr"
             )
         schedule.step()
-        valid_wa = scores(_test(head, valid)[0]).wa
+        valid_wa = scores(_confusion(valid, _test(head, valid)[0])).wa
         curve.append((epoch, loss, valid_wa))
         if valid_wa > best_wa:
             best_wa, best_epoch = valid_wa, epoch
             best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best_state)
-    confusion_KK, embeddings_NH = _test(head, features.gather(fold.test))
-    return RunResult(
-        fold_number, seed, confusion_KK, best_epoch, best_wa, tuple(curve), embeddings_NH
-    )
+    test = features.gather(fold.test)
+    predicted_N, embeddings_NH = _test(head, test)
+    return RunResult(fold_number, seed, _confusion(test, predicted_N), best_epoch, best_wa, tuple(curve),
+                     embeddings_NH, predicted_N)  # fmt: skip
 
 
 def train_runs(
@@ -215,11 +217,14 @@ def _parts(features: PackedFeatures, batch: np.ndarray) -> list[np.ndarray]:
 
 
 def _test(head: ProbeHead, features: PackedFeatures) -> tuple[np.ndarray, np.ndarray]:
-    """Return the confusion matrix (K, K) and the embeddings (N, H)."""
+    """Return the predicted label indices (N,) and the embeddings (N, H)."""
     with torch.inference_mode():
         embeddings_NH = head.embed(
             features.frames_FD, features.lengths_N.to(features.frames_FD.device)
         )
         predicted_N = head.output(embeddings_NH).argmax(dim=1).cpu().numpy()
-    confusion_KK = confusion_matrix(features.labels_N.numpy(), predicted_N, features.num_labels)
-    return confusion_KK, embeddings_NH.cpu().numpy()
+    return predicted_N, embeddings_NH.cpu().numpy()
+
+
+def _confusion(features: PackedFeatures, predicted_N: np.ndarray) -> np.ndarray:
+    return confusion_matrix(features.labels_N.numpy(), predicted_N, features.num_labels)
