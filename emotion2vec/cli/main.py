@@ -22,6 +22,7 @@ COMMANDS = {
     "probe": "emotion2vec.cli.probe",
     "umap": "emotion2vec.cli.umap",
     "report": "emotion2vec.cli.report",
+    "compare": "emotion2vec.cli.compare",
     "export": "emotion2vec.cli.export",
     "synthesize": "emotion2vec.cli.synthesize",
 }

@@ -15,6 +15,7 @@ from emotion2vec.errors import AudioError
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = {
     "check_manifest.py": "check",
+    "compare_results.py": "compare",
     "extract_features.py": "extract",
     "make_report.py": "report",
     "prepare_corpus.py": "prepare",
