@@ -24,6 +24,7 @@ from emotion2vec.report.tables import (
     fold_table,
     group_by_task,
     provenance_table,
+    recall_table,
     result_badges,
 )
 from emotion2vec.report.training_log import TrainingLog
@@ -175,11 +176,13 @@ def _result_section(index: int, result: ProbeResult) -> str:
         '<p class="note">Rows are true classes; percent of the row, counts below (all folds, first seed).</p>'
         f"{confusion_matrix(result.confusion, result.labels)}</div>"
     )
+    recall = recall_table(result)
+    recalls = f"<h4>Recall of each class</h4>{_render_table(recall)}" if recall else ""
     name = escape(result.name) + _render_badges(result_badges(result))
     return (
         f'<section class="card" id="result-{index}"><h3>{name}</h3>'
         f'<p class="note">{escape(result.corpus)}, {escape(result.protocol)}</p>'
-        f'<div class="pair">{confusion}{_embedding_block(result)}</div>'
+        f'<div class="pair">{confusion}{_embedding_block(result)}</div>{recalls}'
         f"<details><summary>Every fold and seed</summary>{_render_table(fold_table(result))}</details>"
         f"<details><summary>Where it comes from: features, checkpoint, versions</summary>"
         f"{_render_table(provenance_table(result))}</details></section>"

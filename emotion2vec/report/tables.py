@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from emotion2vec.report.records import METRICS, ProbeResult, ProbeRun, Score
+from emotion2vec.report.uncertainty import label_rows, stored_intervals
 
 SYNTHETIC_BADGE = "SYNTHETIC"
 OPTIMISTIC_BADGE = "VALIDATED ON TEST"  # the paper's rows marked *
@@ -103,11 +104,31 @@ def comparison_table(results: Sequence[ProbeResult]) -> Table:
         for name, figures in PAPER_FIGURES.get(results[0].protocol, ())
     ]
     floors = {floor: None for floor in map(_floor_sentence, results)}
+    brackets = {one.sentence(): None for one in map(stored_intervals, results) if one}
     return Table(
         headers=("Features", *(f"{metric} %" for metric in METRICS), "Folds \u00d7 seeds"),
         rows=tuple(rows),
         note="Mean \u00b1 standard deviation over seeds of the mean over folds. "
-        + " ".join(floors),
+        + " ".join([*floors, *brackets]),
+    )
+
+
+def recall_table(result: ProbeResult) -> Table | None:
+    """List each label's recall and support; None for a result of a version that wrote none."""
+    rows = label_rows(result)
+    if not rows:
+        return None
+    return Table(
+        headers=("Class", "Recall %", "Utterances"),
+        rows=tuple(
+            (
+                Cell(row.label),
+                Cell("\u2013" if row.mean is None else format_score(Score(row.mean, row.std))),
+                Cell(str(row.support)),
+            )
+            for row in rows
+        ),
+        note="Test parts of all folds together; mean \u00b1 standard deviation over seeds.",
     )
 
 
@@ -168,9 +189,10 @@ def format_score(score: Score) -> str:
 
 
 def _comparison_row(result: ProbeResult, best: Mapping[str, float]) -> tuple[Cell, ...]:
+    intervals = stored_intervals(result)
     scores = (
         Cell(
-            format_score(result.summary[metric]),
+            format_score(result.summary[metric]) + (intervals.text(metric) if intervals else ""),
             best=result.summary[metric].mean == best.get(metric),
         )
         for metric in METRICS
