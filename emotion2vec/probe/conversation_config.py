@@ -40,7 +40,7 @@ class ConversationConfig(ProbeConfig):
     # Head; the paper gives no figures
     hidden_dim: int = field(default=128, metadata={"help": "width of both GRUs"})
     dropout: float = field(
-        default=0.3, metadata={"help": "share of turn vectors' and the state's values dropped"}
+        default=0.5, metadata={"help": "share of turn vectors' and the state's values dropped"}
     )
     epochs: int = field(
         default=30,

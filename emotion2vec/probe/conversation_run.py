@@ -1,8 +1,8 @@
 """Evaluate features under emotion prediction in conversation: join, make windows, train, score, write the result.
 
 In: `ConversationConfig`, a manifest with dialogues, a store of speech features, of text features, or both. Out: files
-of the probe's form (`result.json`, `confusion.csv`, `folds.json`, `config.yaml`) in the run's folder; `Evaluation` for
-`cli/probe.py`. N utterances, D width, K labels. Paper: Section 5.4, Table 6.
+of the form of other protocols (`result.json`, `predictions.tsv`, `confusion.csv`, ...) in the run's folder;
+`Evaluation` for `cli/probe.py`. N utterances, D width, K labels. Paper: Section 5.4, Table 6.
 """
 
 import csv
@@ -33,6 +33,7 @@ from emotion2vec.probe.conversation_text import write_text_store
 from emotion2vec.probe.conversation_train import ConversationData, ConversationRun, train_runs
 from emotion2vec.probe.fold_file import PARTS, FoldSet, fold_file_text
 from emotion2vec.probe.head import count_parameters
+from emotion2vec.probe.predictions import PREDICTIONS_NAME, write_predictions
 from emotion2vec.probe.protocol import (
     EvaluationSet,
     Rows,
@@ -288,6 +289,9 @@ def _write(
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(evaluation.folds, config, evaluation.corpus))
     write_text(run_dir / "confusion.csv", table.getvalue())
+    predictions = evaluation.predictions()
+    assert predictions is not None
+    write_predictions(run_dir / PREDICTIONS_NAME, predictions)
     head = ConversationHead(evaluation.feature_dim, config.hidden_dim, len(names))
     result = result_json(evaluation)
     result["embeddings"] = None

@@ -125,17 +125,17 @@ def train_run(
                 "try standardise=true, or a lower lr and max_lr"
             )
         schedule.step()
-        found = scores(_test(head, data, fold.valid))
+        found = scores(_confusion(data, fold.valid, _predict(head, data, fold.valid)))
         curve.append((epoch, loss, found.wa))
         if found.ua > best.ua:
             best, best_epoch = found, epoch
             best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best_state)
-    confusion_KK, nothing = _test(head, data, fold.test), np.empty((0, 0), dtype=np.float32)
-    return ConversationRun(
-        RunResult(fold_number, seed, confusion_KK, best_epoch, best.wa, tuple(curve), nothing),
-        best.ua,
-    )
+    predicted_N = _predict(head, data, fold.test)
+    confusion_KK, nothing = _confusion(data, fold.test, predicted_N), np.empty((0, 0), np.float32)
+    result = RunResult(fold_number, seed, confusion_KK, best_epoch, best.wa, tuple(curve), nothing,
+                       predicted_N)  # fmt: skip
+    return ConversationRun(result, best.ua)
 
 
 def train_runs(
@@ -196,14 +196,18 @@ def _train_epoch(
     return total / len(order)
 
 
-def _test(head: ConversationHead, data: ConversationData, indices: np.ndarray) -> np.ndarray:
-    """Return the confusion matrix (K, K)."""
+def _predict(head: ConversationHead, data: ConversationData, indices: np.ndarray) -> np.ndarray:
+    """Return the predicted label index of each window, (N,) int64."""
     with torch.inference_mode():
         predicted = [
             head(data.batch(indices[start : start + _TEST_BATCH])).argmax(dim=1).cpu().numpy()
             for start in range(0, len(indices), _TEST_BATCH)
         ]
-    return confusion_matrix(data.labels_W[indices], np.concatenate(predicted), data.num_labels)
+    return np.concatenate(predicted)
+
+
+def _confusion(data: ConversationData, indices: np.ndarray, predicted_N: np.ndarray) -> np.ndarray:
+    return confusion_matrix(data.labels_W[indices], predicted_N, data.num_labels)
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Tensor:

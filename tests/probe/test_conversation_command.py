@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from emotion2vec.cli.main import main
+from emotion2vec.probe.predictions import read_predictions
 from emotion2vec.probe.run import compose_config
 from tests.probe.conversations import (
     OTHER,
@@ -100,6 +101,18 @@ def test_the_best_epoch_is_the_one_of_the_validation_uar(corpus: Path) -> None:
     assert all(
         run["valid_UAR"] > 0 and 1 <= run["best_epoch"] <= 3 for run in result(corpus)["runs"]
     )
+
+
+def test_every_answer_is_kept_with_its_utterance(corpus: Path) -> None:
+    assert predict(corpus) == 0
+    found = result(corpus)
+    stored = read_predictions(corpus / "run" / found["predictions"], tuple(found["labels"]))
+    utterances = {u.id: u for u in make_conversations()[0]}
+    labels = [stored.labels[index] for index in stored.answers.label_N]
+    assert labels == [utterances[name].label for name in stored.ids]
+    assert list(stored.speakers) == [utterances[name].speaker for name in stored.ids]
+    right = (stored.answers.predicted_SN[0] == stored.answers.label_N).sum()
+    assert right == np.trace(found["confusion"])
 
 
 def test_speech_and_text_are_joined_by_id(corpus: Path) -> None:
