@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emotion2vec.corpora.prepare import prepare_corpus
+from emotion2vec.data.manifest import read_manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.conversation import build_windows, check_no_leak, count_gaps
 from emotion2vec.probe.fold_file import read_fold_file
 from emotion2vec.probe.run import compose_config
 from emotion2vec.probe.trainer import IndexFold
+from tests.corpora.releases import iemocap
 from tests.oracles.conversation import history_of
 from tests.probe.conversations import make_conversations
 
@@ -135,3 +138,24 @@ def test_utterances_that_the_manifest_lacks_are_counted() -> None:
     utterances, _ = make_conversations(sessions=1, dialogues=2)
     assert count_gaps(utterances) == 0
     assert count_gaps(utterances[:3] + utterances[5:]) == 2
+
+
+def test_a_prepared_iemocap_has_the_turns_of_its_label_files(tmp_path: Path) -> None:
+    iemocap.build_miniature(tmp_path / "root")
+    prepare_corpus("iemocap", tmp_path / "root", tmp_path / "out", all_emotions="true")
+    utterances = read_manifest(tmp_path / "out" / "all.tsv").utterances
+    assert count_gaps(utterances) == 0
+    found = {
+        utterances[w.target].id[7:]: " | ".join(
+            " ".join(utterances[i].id.rsplit("_", 1)[1] for i in turn) for turn in w.turns
+        )
+        for w in windows_of(list(utterances))
+    }
+    assert found == {
+        "impro01_M000": "F000 F001",
+        "impro01_F002": "F000 F001 | M000",
+        "impro01_M001": "F000 F001 | M000 | F002",
+        "script01_1_F000": "M000",
+        "script01_1_M001": "M000 | F000",
+        "script01_1_F001": "M000 | F000 | M001",
+    }
