@@ -4,8 +4,8 @@
   train_probe.py --config-name iemocap_epc manifest=FILE.tsv features=DIR text_features=DIR [OVERRIDES]
 
 OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, valid_is_test=true, hydra.run.dir=DIR, ...
-Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz, folds.json and
-config.yaml to the run's folder.
+Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz,
+predictions.tsv, folds.json and config.yaml to the run's folder. compare_results.py compares two results.
 """
 
 import argparse

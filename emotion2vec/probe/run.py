@@ -1,7 +1,8 @@
 """Evaluate features under a protocol: compose the config, train, score, write the result.
 
 In: a YAML of `config/probe/` with overrides, through Hydra. Out: `result.json`, `confusion.csv`, `embeddings.npz`,
-`folds.json` and `config.yaml` in the run's folder; `Evaluation` for `cli/probe.py`. Paper: Section 4.3.
+`predictions.tsv`, `folds.json` and `config.yaml` in the run's folder; `Evaluation` for `cli/probe.py`. Paper:
+Section 4.3.
 """
 
 import logging

@@ -123,6 +123,19 @@ def test_speakers_who_are_all_right_or_all_wrong_make_a_wider_interval_than_utte
     assert by_speaker.high - by_speaker.low > 3 * (by_utterance.high - by_utterance.low)
 
 
+def test_where_speakers_differ_the_speakers_interval_covers_the_truth_more_often() -> None:
+    rng, speaker = np.random.default_rng(0), np.repeat(np.arange(20), 20)
+    covered = {"utterance": 0, "speaker": 0}
+    for _ in range(100):
+        wrong = (rng.random(400) > rng.uniform(0.45, 0.95, 20)[speaker]).astype(int)
+        data = Predictions(np.zeros(400, dtype=int), wrong[None], np.zeros(400, dtype=int), 2)
+        for unit, units in (("utterance", np.arange(400)), ("speaker", speaker)):
+            found = bootstrap_intervals(data, units, num_resamples=200)["wa"]
+            covered[unit] += found.low <= 70 <= found.high
+    assert covered["speaker"] >= 88
+    assert covered["utterance"] <= 85
+
+
 def test_a_fold_of_one_speaker_counts_as_often_as_the_speaker_is_drawn() -> None:
     fold = np.repeat([0, 1], [10, 30])
     data = Predictions(np.zeros(40, dtype=int), fold[None], fold, 2)
