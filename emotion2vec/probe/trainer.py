@@ -7,17 +7,16 @@ utterance after the other, once in memory. N utterances, F frames, D width, K la
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotion2vec.audio.parallel import default_jobs
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.head import ProbeHead
+from emotion2vec.probe.jobs import train_each
 from emotion2vec.probe.metrics import confusion_matrix, scores
 from emotion2vec.seeding import derive_rng, derive_seed
 
@@ -159,25 +158,17 @@ def train_runs(
     Yields:
         Results, fold by fold and within one seed by seed.
     """
-    on_cpu = features.frames_FD.device.type == "cpu"
-    jobs = (config.jobs or default_jobs()) if on_cpu else 1
-    # one thread a run: sums are then taken in the same order on every number of cores
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(
-        max_workers=jobs, initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
-        futures = [
-            pool.submit(train_run, features, fold, fold_number=number, seed=seed, config=config)
-            for number, fold in enumerate(folds)
-            for seed in config.seeds
-        ]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
-            torch.set_num_threads(threads)
+
+    def train(number: int, seed: int) -> RunResult:
+        return train_run(features, folds[number], fold_number=number, seed=seed, config=config)
+
+    yield from train_each(
+        train,
+        num_folds=len(folds),
+        seeds=config.seeds,
+        device=features.frames_FD.device,
+        jobs=config.jobs,
+    )
 
 
 def _train_epoch(
