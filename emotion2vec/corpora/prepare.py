@@ -93,9 +93,8 @@ def prepare_corpus(
     if plan.needs_copies:
         audio_root, results = convert(plan, audio_out, num_jobs=jobs)
     else:
-        if audio_out is not None:
-            logger.info("all files are 16 kHz mono already: nothing to write to %s", audio_out)
         audio_root, results = release.root, measure(plan, num_jobs=jobs)
+        _say_unused(audio_out)
     unreadable = tuple(item for item in results if isinstance(item, AudioError))
     rows = [item for item in results if isinstance(item, Utterance)]
     _warn_unreadable(release.root, unreadable, rows)
@@ -106,15 +105,13 @@ def prepare_corpus(
         if out.is_dir():
             remove_partial_files(out)
         write_manifest_folder(out, root=audio_root, utterances=rows, card=contents)
-    return Prepared(
-        name,
-        out,
-        found,
-        unreadable,
-        release.card,
-        len(release.left_out),
-        len(release.other_audio),
-    )
+    numbers = len(release.left_out), len(release.other_audio)
+    return Prepared(name, out, found, unreadable, release.card, *numbers)
+
+
+def _say_unused(audio_out: Path | None) -> None:
+    if audio_out is not None:
+        logger.info("all files are 16 kHz mono already: nothing to write to %s", audio_out)
 
 
 def make_recipe(name: str, channel: str | int | None, audio_format: str) -> Recipe:

@@ -19,7 +19,7 @@ from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.conversation_head import ConversationBatch, ConversationHead
 from emotion2vec.probe.jobs import train_each
 from emotion2vec.probe.metrics import Scores, confusion_matrix, scores
-from emotion2vec.probe.trainer import IndexFold, RunResult
+from emotion2vec.probe.trainer import IndexFold, RunResult, build_optimizer
 from emotion2vec.seeding import derive_rng, derive_seed
 
 _TEST_BATCH = 512
@@ -109,11 +109,7 @@ def train_run(
         data.vectors_ND.shape[1], config.hidden_dim, data.num_labels,
         dropout=config.dropout, generator=generator,
     ).to(data.vectors_ND.device)  # fmt: skip
-    optimizer = torch.optim.RMSprop(head.parameters(), lr=config.lr, momentum=config.momentum)
-    schedule = torch.optim.lr_scheduler.CyclicLR(
-        optimizer, config.lr, config.max_lr, config.step_size_up,
-        base_momentum=config.base_momentum, max_momentum=config.momentum,
-    )  # fmt: skip
+    optimizer, schedule = build_optimizer(head, config)
     best, best_epoch, best_state, curve = Scores(-1, -1, -1, -1), 0, head.state_dict(), []
     for epoch in range(1, config.epochs + 1):
         order = derive_rng("conversation", seed, fold_number, epoch).permutation(fold.train)

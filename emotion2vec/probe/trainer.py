@@ -94,6 +94,19 @@ class RunResult:
     predicted_N: np.ndarray | None = None
 
 
+def build_optimizer(
+    head: nn.Module, config: ProbeConfig
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.CyclicLR]:
+    """Build the authors' RMSprop and the cycle of its learning rate, stepped once an epoch."""
+    optimizer = torch.optim.RMSprop(head.parameters(), lr=config.lr, momentum=config.momentum)
+    # torch cycles the momentum of an optimizer that has one against the learning rate; so did the authors' runs
+    schedule = torch.optim.lr_scheduler.CyclicLR(
+        optimizer, config.lr, config.max_lr, config.step_size_up,
+        base_momentum=config.base_momentum, max_momentum=config.momentum,
+    )  # fmt: skip
+    return optimizer, schedule
+
+
 def train_run(
     features: PackedFeatures, fold: IndexFold, *, fold_number: int, seed: int, config: ProbeConfig
 ) -> RunResult:
@@ -115,12 +128,7 @@ def train_run(
     head = ProbeHead(
         features.frames_FD.shape[1], config.hidden_dim, features.num_labels, generator=generator
     ).to(features.frames_FD.device)
-    optimizer = torch.optim.RMSprop(head.parameters(), lr=config.lr, momentum=config.momentum)
-    # torch cycles the momentum of an optimizer that has one against the learning rate; so did the authors' runs
-    schedule = torch.optim.lr_scheduler.CyclicLR(
-        optimizer, config.lr, config.max_lr, config.step_size_up,
-        base_momentum=config.base_momentum, max_momentum=config.momentum,
-    )  # fmt: skip
+    optimizer, schedule = build_optimizer(head, config)
     valid = features.gather(fold.valid)
     best_wa, best_epoch, best_state = -1.0, 0, head.state_dict()
     curve = []
