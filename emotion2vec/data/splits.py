@@ -186,6 +186,48 @@ def official(
     return (_fold(ids, train - valid, valid, test),)
 
 
+def holdout(
+    ids: Sequence[str], *, test_fraction: float, valid_fraction: float = 0.1, seed: int = 0
+) -> tuple[Fold, ...]:
+    """Draw one test part at random, and a validation part from the rest (Figure 4: 8:2, a tenth of the 8 validates).
+
+    Speakers may occur in train and test.
+
+    Args:
+        ids: Unique ids, at least three.
+        test_fraction: Share of all utterances that is tested, in (0, 1).
+        valid_fraction: Share of the rest that validates, in (0, 1).
+        seed: Seed of both draws.
+
+    Returns:
+        One fold.
+
+    Raises:
+        ProtocolError: Duplicate ids, too few of them, or a fraction that leaves a part empty.
+    """
+    _check_ids(ids)
+    if not 0 < test_fraction < 1:
+        raise ProtocolError(f"test_fraction must lie between 0 and 1, but is {test_fraction}")
+    if len(ids) < 3:
+        raise ProtocolError(
+            f"a hold-out needs at least 3 utterances, to train, validate and test, but there are {len(ids)}"
+        )
+    # two stay for training and validation, however large the fraction
+    number = min(count_share(len(ids), test_fraction), len(ids) - 2)
+    test = set(_shuffle(ids, "holdout", seed)[:number])
+    valid = _draw(set(ids) - test, valid_fraction, "holdout valid", seed)
+    return (_fold(ids, set(ids) - test - valid, valid, test),)
+
+
+def count_share(total: int, fraction: float) -> int:
+    """Return how many of `total` a fraction is, at least one.
+
+    >>> count_share(7000, 0.2)
+    1400
+    """
+    return max(1, round(fraction * total))
+
+
 def _rotate(
     ids: Sequence[str],
     parts: Sequence[Sequence[str]],
@@ -217,7 +259,7 @@ def _draw(ids: set[str], fraction: float, *seed_parts: int | str) -> set[str]:
         raise ProtocolError(
             f"cannot split {len(ids)} training utterance into training and validation"
         )
-    number = min(max(1, round(fraction * len(ids))), len(ids) - 1)
+    number = min(count_share(len(ids), fraction), len(ids) - 1)
     return set(_shuffle(ids, *seed_parts)[:number])
 
 

@@ -15,6 +15,7 @@ FOLD_RULES = (
     "leave_one_group_out",
     "leave_one_speaker_out",
     "official",
+    "holdout",
 )
 GROUPS = ("speaker", "session")
 PRECISIONS = ("float32", "bfloat16")
@@ -57,6 +58,9 @@ class ProbeConfig:
     num_folds: int = _field(10, "parts of the k-fold rules")
     valid_fraction: Optional[float] = _field(
         None, "share of the training set that validates; by default the next part does (80/10/10)"
+    )
+    test_fraction: Optional[float] = _field(
+        None, "share that the rule `holdout` tests (Figure 4: 0.2); of no other rule"
     )
     fold_seed: int = _field(1, "seed of the folds; the head's seeds are `seeds`")
     fold_file: Optional[str] = _field(
@@ -145,4 +149,11 @@ class ProbeConfig:
             problems.append(
                 f"valid_fraction must lie between 0 and 1, but is {self.valid_fraction}"
             )
+        if (self.rule == "holdout") != (self.test_fraction is not None):
+            problems.append(
+                f"test_fraction belongs to rule=holdout and to no other, but it is {self.test_fraction} with "
+                f"rule={self.rule}"
+            )
+        if self.test_fraction is not None and not 0 < self.test_fraction < 1:
+            problems.append(f"test_fraction must lie between 0 and 1, but is {self.test_fraction}")
         return problems

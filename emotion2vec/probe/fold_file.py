@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from emotion2vec.data.splits import Fold
+from emotion2vec.data.splits import Fold, count_share
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 
 FOLD_SCHEMA_VERSION = 1
 PARTS = ("train", "valid", "test")
+# rules that make one fold and leave utterances untested
+SINGLE_FOLD_RULES = ("official", "holdout")
 # characters; a file with all lists would be longer than a repository should hold
 _LONG_LISTS = 400_000
 _REST = "rest"
@@ -57,7 +59,7 @@ def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> s
     lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     parts = [asdict(fold) for fold in folds.folds]
     listed = sum(len(name) + len('"", ') for name in _ids(folds)) * len(parts)
-    if folds.rule != "official" and listed > _LONG_LISTS:
+    if folds.rule not in SINGLE_FOLD_RULES and listed > _LONG_LISTS:
         parts = [{**part, "train": _REST} for part in parts]
     texts = [
         ",\n   ".join(
@@ -105,6 +107,9 @@ def check_fold_file(folds: FoldSet, config: ProbeConfig) -> None:
         asked["group_by"], found["group_by"] = config.group_by, folds.group_by
     if folds.rule in ("random_kfold", "group_kfold"):
         asked["num_folds"], found["num_folds"] = config.num_folds, len(folds.folds)
+    if folds.rule == "holdout":
+        asked["test_fraction"] = config.test_fraction
+        found["test_fraction"] = _test_fraction(folds.folds[0], config.test_fraction)
     different = [
         f"{name}={asked[name]} (the file: {found[name]})"
         for name in asked
@@ -115,6 +120,14 @@ def check_fold_file(folds: FoldSet, config: ProbeConfig) -> None:
             f"{folds.source} was made in another way than {', '.join(different)}; use fold_file=null to make folds by "
             "rule, or write the file again with --write-folds"
         )
+
+
+def _test_fraction(fold: Fold, asked: float | None) -> float:
+    """Return the share that a hold-out tests: the asked one where it gives this number of utterances."""
+    num_all = len(fold.train) + len(fold.valid) + len(fold.test)
+    if asked is not None and count_share(num_all, asked) == len(fold.test):
+        return asked
+    return round(len(fold.test) / num_all, 4)
 
 
 def _parse_folds(folds: Sequence[Mapping[str, Any]]) -> tuple[Fold, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from emotion2vec.data import splits as split_rules
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
-from emotion2vec.probe.fold_file import PARTS, FoldSet
+from emotion2vec.probe.fold_file import PARTS, SINGLE_FOLD_RULES, FoldSet
 from emotion2vec.probe.trainer import IndexFold
 
 logger = logging.getLogger(__name__)
@@ -134,6 +134,14 @@ def make_folds(rows: Rows, config: ProbeConfig) -> FoldSet:
         )
     elif config.rule == "leave_one_speaker_out":
         folds = split_rules.leave_one_speaker_out(rows.ids, rows.speakers, rows.sessions)
+    elif config.rule == "holdout":
+        assert config.test_fraction is not None  # `ProbeConfig.validate` asks for it
+        folds = split_rules.holdout(
+            rows.ids,
+            test_fraction=config.test_fraction,
+            valid_fraction=fraction or 0.1,
+            seed=seed,
+        )
     else:
         folds = split_rules.official(
             rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=seed
@@ -235,7 +243,7 @@ def _check_ids(folds: FoldSet, rows: Rows) -> None:
         raise ProtocolError(
             f"{folds.source}: {tested.most_common(1)[0][0]!r} is tested in more than one fold"
         )
-    if folds.rule != "official" and len(tested) < len(known):
+    if folds.rule not in SINGLE_FOLD_RULES and len(tested) < len(known):
         raise ProtocolError(
             f"{folds.source}: {len(known) - len(tested)} utterances are never tested"
         )

@@ -114,6 +114,29 @@ def test_an_official_split_without_validation_takes_a_tenth_of_train() -> None:
     assert (len(fold.train), len(fold.valid), fold.test) == (54, 6, tuple(IDS[60:]))
 
 
+def test_a_holdout_of_8_to_2_validates_on_a_tenth_of_the_8() -> None:
+    ids = [f"{index:04d}" for index in range(700)]
+    (fold,) = splits.holdout(ids, test_fraction=0.2, valid_fraction=0.1, seed=1)
+    assert [len(fold.train), len(fold.valid), len(fold.test)] == [504, 56, 140]
+    assert sorted(fold.train + fold.valid + fold.test) == ids
+
+
+def test_a_holdout_depends_on_its_seed_and_not_on_the_order_of_the_ids() -> None:
+    shuffled = random.Random(0).sample(IDS, len(IDS))
+    (first,), (again,), (other,) = (
+        splits.holdout(ids, test_fraction=0.2, seed=seed)
+        for ids, seed in ((IDS, 1), (shuffled, 1), (IDS, 2))
+    )
+    assert (set(first.valid), set(first.test)) == (set(again.valid), set(again.test))
+    assert set(first.test) != set(other.test)
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.99])
+def test_a_holdout_leaves_no_part_empty(fraction: float) -> None:
+    (fold,) = splits.holdout(IDS[:3], test_fraction=fraction, valid_fraction=fraction)
+    assert [len(fold.train), len(fold.valid), len(fold.test)] == [1, 1, 1]
+
+
 def test_two_utterances_are_the_fewest_that_can_be_drawn_from() -> None:
     (fold,) = splits.official(["a", "b", "c"], ["train", "train", "test"])
     assert (len(fold.train), len(fold.valid)) == (1, 1)
@@ -163,6 +186,22 @@ def test_two_utterances_are_the_fewest_that_can_be_drawn_from() -> None:
         (
             lambda: splits.leave_one_speaker_out(["a", "b"], ["x", "y"], ["s", "t"]),
             "speaker x is alone in session s: nobody can validate",
+        ),
+        (
+            lambda: splits.holdout(IDS, test_fraction=1.0),
+            "test_fraction must lie between 0 and 1, but is 1.0",
+        ),
+        (
+            lambda: splits.holdout(IDS, test_fraction=0.2, valid_fraction=0.0),
+            "valid_fraction must lie between 0 and 1, but is 0.0",
+        ),
+        (
+            lambda: splits.holdout(["a", "b"], test_fraction=0.5),
+            "needs at least 3 utterances, to train, validate and test, but there are 2",
+        ),
+        (
+            lambda: splits.holdout(["a", "b", "a"], test_fraction=0.5),
+            r"1 ids occur more than once, e\.g\. \['a'\]",
         ),
         (
             lambda: splits.official(["a", "b"], ["train", "dev"]),

@@ -73,12 +73,21 @@ def test_stored_folds_are_complete_and_disjoint_and_hold_the_whole_corpus(name: 
         assert set(report.shared_speakers) == {0}
 
 
-def test_the_sessions_of_iemocap_have_their_official_sizes() -> None:
-    folds, _ = _folds("iemocap_5fold")
+@pytest.mark.parametrize(("name", "valid_share"), [("iemocap_5fold", 0.2), ("umap_iemocap", 0.1)])
+def test_the_sessions_of_iemocap_have_their_official_sizes(name: str, valid_share: float) -> None:
+    folds, _ = _folds(name)
     assert [len(fold.test) for fold in folds.folds] == [1085, 1023, 1151, 1031, 1241]
     assert [len(fold.valid) for fold in folds.folds] == [
-        round(0.2 * (5531 - len(fold.test))) for fold in folds.folds
+        round(valid_share * (5531 - len(fold.test))) for fold in folds.folds
     ]
+
+
+def test_figure_4_tests_a_fifth_of_subesco_and_validates_on_a_tenth_of_the_rest() -> None:
+    ((fold,),) = [_folds("umap_subesco")[0].folds]
+    assert (len(fold.train), len(fold.valid), len(fold.test)) == (5040, 560, 1400)
+    assert {SPEAKER["subesco"](name) for name in fold.test} == {
+        f"{sex}_{number:02d}" for sex in "FM" for number in range(1, 11)
+    }
 
 
 def test_eight_speakers_of_iemocap_train_one_validates_and_one_is_tested() -> None:
