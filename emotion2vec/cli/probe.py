@@ -3,7 +3,7 @@
   train_probe.py --config-dir config/probe --config-name urdu_10fold features=DIR [OVERRIDES]
   train_probe.py --config-name iemocap_epc manifest=FILE.tsv features=DIR text_features=DIR [OVERRIDES]
 
-OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, valid_is_test=true, hydra.run.dir=DIR, ...
+OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, starred=true, hydra.run.dir=DIR, ...
 Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz,
 predictions.tsv, folds.json and config.yaml to the run's folder. compare_results.py compares two results.
 """

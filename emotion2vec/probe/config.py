@@ -18,6 +18,10 @@ FOLD_RULES = (
     "holdout",
 )
 GROUPS = ("speaker", "session")
+LAYER_RULES = ("last", "mean", "last4", "weighted", "each")
+HEADS = ("linear", "superb", "gru")
+OPTIMIZERS = ("rmsprop", "adam")
+SCHEDULES = ("cycle", "constant")
 PRECISIONS = ("float32", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -37,8 +41,13 @@ class ProbeConfig:
     split: Optional[str] = _field(
         None, "split of the store; by default `all`, or the only one there"
     )
+    utterance_features: str = _field(
+        "", "second store, of granularity utterance: its vector is put behind every frame (Table 9)"
+    )
     layer: str = _field(
-        "last", "of a store with several layers: `last`, `mean`, or its position from 0"
+        "last",
+        "of a store with several layers: `last`, `mean`, `last4` (mean of the last four), `weighted` (learned sum), "
+        "its position from 0, or `each` (one result a layer)",
     )
     standardise: bool = _field(
         False, "scale each dimension to the training frames' mean 0, variance 1"
@@ -66,23 +75,41 @@ class ProbeConfig:
     fold_file: Optional[str] = _field(
         None, "file with the folds, relative to the config folder; by default the rule makes them"
     )
-    valid_is_test: bool = _field(
+    starred: bool = _field(
         False,
-        "choose the epoch on the test part: optimistic, the paper's * rows; validation joins training",
+        "the paper's rows with *: the test part chooses the epoch (optimistic), and validation joins training",
     )
 
     # Head and optimiser (authors' downstream code)
+    head: str = _field(
+        "linear",
+        f"one of {HEADS}: two linear layers with ReLU; SUPERB's two linear layers without; two-layer GRU",
+    )
     hidden_dim: int = _field(256, "width of the hidden layer; Section 4.3")
     epochs: int = _field(
         100, "passes over the training part; the one with the best validation WA counts"
     )
+    steps: int = _field(0, "optimizer steps instead of epochs; 0 trains by epochs")
+    eval_steps: int = _field(
+        1000, "with steps: validation takes place after every so many, and the best counts"
+    )
     batch_size: int = _field(128, "utterances in a batch")
-    lr: float = _field(5e-4, "RMSprop's learning rate and the cycle's lower end")
+    optimizer: str = _field("rmsprop", f"one of {OPTIMIZERS}")
+    schedule: str = _field("cycle", f"of the learning rate, one of {SCHEDULES}")
+    lr: float = _field(5e-4, "learning rate, the cycle's lower end")
     max_lr: float = _field(1e-3, "the cycle's upper end")
     step_size_up: int = _field(10, "epochs from the lower to the upper end")
     momentum: float = _field(0.9, "RMSprop's momentum and its cycle's upper end")
     base_momentum: float = _field(
         0.8, "momentum at the learning rate's upper end; torch's CyclicLR default"
+    )
+    max_grad_norm: float = _field(0.0, "longer gradients are shortened to it; 0 leaves them")
+    class_weights: bool = _field(
+        False, "weight each label's loss by the inverse of how often it is trained on"
+    )
+    lr_search: List[float] = _field(
+        [],
+        "learning rates to try instead of lr (max_lr keeps its ratio); the best validation WA counts",
     )
     seeds: List[int] = _field(
         [1, 2, 3], "seeds of the head's weights and batches; means and deviations are over them"
@@ -95,7 +122,10 @@ class ProbeConfig:
         "of the products with the frames: bfloat16 is about 4 times faster on CPUs that have it",
     )
     jobs: int = _field(
-        0, "folds trained at the same time; 0 is one a CPU core. Does not change the result"
+        0, "runs trained at the same time on the CPU; 0 is one a core. Does not change the result"
+    )
+    runs_together: int = _field(
+        0, "runs trained as one batched computation; 0 is what a GPU's memory holds, and 1 on a CPU"
     )
 
     def validate(self) -> None:
@@ -109,8 +139,10 @@ class ProbeConfig:
             problems.append(
                 f"seeds must be one or more different numbers, but are {list(self.seeds)}"
             )
-        if self.layer not in ("last", "mean") and not str(self.layer).isdigit():
-            problems.append(f"layer must be last, mean or a position from 0, but is {self.layer!r}")
+        if self.layer not in LAYER_RULES and not str(self.layer).isdigit():
+            problems.append(
+                f"layer must be one of {LAYER_RULES} or a position from 0, but is {self.layer!r}"
+            )
         if len(set(self.labels)) != len(self.labels) or len(self.labels) == 1:
             problems.append(
                 f"labels must be none or at least two different ones, but are {list(self.labels)}"
@@ -124,6 +156,9 @@ class ProbeConfig:
             "group_by": GROUPS,
             "precision": PRECISIONS,
             "device": DEVICES,
+            "head": HEADS,
+            "optimizer": OPTIMIZERS,
+            "schedule": SCHEDULES,
         }
         return [
             f"{name} must be one of {allowed}, but is {getattr(self, name)!r}"
@@ -134,11 +169,20 @@ class ProbeConfig:
     def _range_problems(self) -> List[str]:
         problems = [
             f"{name} must be at least 1, but is {getattr(self, name)}"
-            for name in ("num_folds", "hidden_dim", "epochs", "batch_size", "step_size_up")
+            for name in (
+                "num_folds", "hidden_dim", "epochs", "eval_steps", "batch_size", "step_size_up",
+            )
             if getattr(self, name) < 1
+        ]  # fmt: skip
+        problems += [
+            f"{name} must not be negative, but is {getattr(self, name)}"
+            for name in ("jobs", "runs_together", "steps", "max_grad_norm")
+            if getattr(self, name) < 0
         ]
-        if self.jobs < 0:
-            problems.append(f"jobs must not be negative, but is {self.jobs}")
+        if any(lr <= 0 for lr in self.lr_search) or len(set(self.lr_search)) < len(self.lr_search):
+            problems.append(
+                f"lr_search must be different numbers > 0, but is {list(self.lr_search)}"
+            )
         if not 0 < self.lr <= self.max_lr:
             problems.append(f"lr must be > 0 and at most max_lr={self.max_lr}, but is {self.lr}")
         if not 0 <= self.base_momentum <= self.momentum < 1:

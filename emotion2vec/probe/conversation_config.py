@@ -5,9 +5,16 @@ Only types that OmegaConf accepts. Paper: Section 5.4, Table 6; where it is sile
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from emotion2vec.errors import ConfigError
 from emotion2vec.probe.config import ProbeConfig
+
+# settings of the probe that do nothing here, with their defaults
+_NOT_USED: dict[str, Any] = {
+    "utterance_features": "", "head": "linear", "steps": 0, "class_weights": False, "lr_search": [],
+    "runs_together": 0,
+}  # fmt: skip
 
 
 @dataclass
@@ -67,9 +74,16 @@ class ConversationConfig(ProbeConfig):
             problems.append(f"max_grad_norm must be > 0, but is {self.max_grad_norm}")
         if self.precision != "float32":
             problems.append(f"precision must be float32 for GRUs, but is {self.precision!r}")
-        if self.valid_is_test:
+        problems += [
+            f"{name} is a setting of other protocols: leave it at {default!r}"
+            for name, default in _NOT_USED.items()
+            if getattr(self, name) != default
+        ]
+        if self.layer in ("weighted", "each"):
+            problems.append(f"layer must be last, mean, last4 or a position, but is {self.layer!r}")
+        if self.starred:
             problems.append(
-                "valid_is_test must be false: it trains on the partner's side of the test dialogues"
+                "starred must be false: it trains on the partner's side of the test dialogues"
             )
         if problems:
             raise ConfigError("conversation config: " + "; ".join(problems))

@@ -186,7 +186,7 @@ def index_folds(
 ) -> tuple[IndexFold, ...]:
     """Turn ids into positions in the evaluation set.
 
-    With `valid_is_test` the validation part joins training and the test part chooses the epoch (the paper's * rows).
+    With `starred` the validation part joins training and the test part chooses the epoch (the paper's * rows).
 
     Raises:
         ProtocolError: A label does not occur in a fold's training part.
@@ -198,7 +198,7 @@ def index_folds(
             np.array(sorted(position[i] for i in getattr(fold, part)), dtype=np.int64)
             for part in PARTS
         )
-        if config.valid_is_test:
+        if config.starred:
             train, valid = np.concatenate([train, valid]), test
         present = set(chosen.label_index_N[train].tolist())
         absent = [name for index, name in enumerate(chosen.label_names) if index not in present]

@@ -183,7 +183,7 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
         "protocol": config.protocol,
         "corpus": evaluation.corpus,
         "synthetic": bool(evaluation.store_header.get("synthetic", False)),
-        "valid_is_test": config.valid_is_test,
+        "valid_is_test": config.starred,
         "features": evaluation.store_header,
         "labels": list(evaluation.chosen.label_names),
         "num_utterances": len(evaluation.chosen.rows.ids),

@@ -193,7 +193,7 @@ MISTAKES = {
     "random folds": (["rule=random_kfold", "num_folds=5"], "are in training and test; use rule="),
     "no manifest": (["manifest=''"], "no manifest given; say manifest=DIR/all.tsv"),
     "no features": (["features=''"], "no features given; say manifest=DIR/all.tsv"),
-    "tested in training": (["valid_is_test=true"], "valid_is_test must be false"),
+    "tested in training": (["starred=true"], "starred must be false"),
     "no history": (["history_turns=0"], "history_turns must be at least 1"),
     "bfloat16": (["precision=bfloat16"], "precision must be float32"),
     "diverging": (["lr=1e38", "max_lr=1e38"], "the loss is"),

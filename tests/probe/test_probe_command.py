@@ -239,4 +239,4 @@ def test_help_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
         main(["probe", "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert all(f"  {name}=" in text for name in ("features", "epochs", "seeds", "valid_is_test"))
+    assert all(f"  {name}=" in text for name in ("features", "epochs", "seeds", "starred"))

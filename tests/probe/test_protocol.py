@@ -195,10 +195,10 @@ def test_a_label_that_training_never_sees_is_an_error() -> None:
         index_folds(folds, chosen, config())
 
 
-def test_valid_is_test_trains_on_the_validation_part() -> None:
+def test_starred_trains_on_the_validation_part() -> None:
     chosen = select_utterances(ROWS, config(), "x")
     plain = index_folds(random_folds(), chosen, config())[0]
-    starred = index_folds(random_folds(), chosen, config(valid_is_test=True))[0]
+    starred = index_folds(random_folds(), chosen, config(starred=True))[0]
     assert sorted(starred.train) == sorted([*plain.train, *plain.valid])
     assert starred.valid.tolist() == starred.test.tolist() == plain.test.tolist()
 
