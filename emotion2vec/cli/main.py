@@ -23,6 +23,7 @@ COMMANDS = {
     "umap": "emotion2vec.cli.umap",
     "report": "emotion2vec.cli.report",
     "compare": "emotion2vec.cli.compare",
+    "reproduce": "emotion2vec.cli.reproduce",
     "export": "emotion2vec.cli.export",
     "synthesize": "emotion2vec.cli.synthesize",
 }

@@ -27,13 +27,11 @@ class Column:
         protocol: Name of the protocol, a file of `config/probe/`.
         title: Heading.
         metrics: Metrics that the paper prints for it, of `WA`, `UA`, `WF1`, `UAR`, `macro_F1`.
-        layer: Setting `layer` of the protocol.
     """
 
     protocol: str
     title: str
     metrics: tuple[str, ...]
-    layer: str = "last"
 
 
 @dataclass(frozen=True)
