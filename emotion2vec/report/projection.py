@@ -1,6 +1,7 @@
 """How well the probe's first layer separates the classes, and its picture in two dimensions.
 
-In: `Embeddings`. Out: `Separation` (figures over all folds) and `Projection` (one fold in 2-D), for `plots.py`.
+In: `Embeddings`. Out: `Separation` (figures over all folds) and `Projection` (one fold in 2-D), for `plots.py` and
+`picture.py`.
 Paper: Section 5.6 (UMAP of the first linear layer). N utterances, D width.
 
 Every fold trains a head of its own, so embeddings of two folds do not share a space: figures are computed inside each
@@ -8,11 +9,13 @@ fold and averaged, and a picture shows one fold.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotion2vec.report.arousal import HIGH, arousal_of
 from emotion2vec.report.records import Embeddings
 
 NUM_NEIGHBOURS = 10  # of the k-nearest-neighbour figure
@@ -38,13 +41,21 @@ class Separation:
     num_neighbours: int
     num_folds: int
 
+    @property
+    def silhouette_text(self) -> str:
+        """The silhouette with three decimals."""
+        return "undefined" if np.isnan(self.silhouette) else f"{self.silhouette:.3f}"
+
+    @property
+    def accuracy_text(self) -> str:
+        """The accuracy in percent with one decimal."""
+        return "undefined" if np.isnan(self.knn_accuracy) else f"{self.knn_accuracy:.1f} %"
+
     def __str__(self) -> str:
         """Say the figures in words."""
-        silhouette = "undefined" if np.isnan(self.silhouette) else f"{self.silhouette:.3f}"
-        accuracy = "undefined" if np.isnan(self.knn_accuracy) else f"{self.knn_accuracy:.1f} %"
         return (
-            f"silhouette {silhouette}, {self.num_neighbours}-nearest-neighbour accuracy {accuracy} "
-            f"(mean of {self.num_folds} folds)"
+            f"silhouette {self.silhouette_text}, {self.num_neighbours}-nearest-neighbour accuracy "
+            f"{self.accuracy_text} (mean of {self.num_folds} folds)"
         )
 
 
@@ -67,13 +78,32 @@ class Projection:
 
 def measure_separation(embeddings: Embeddings) -> Separation:
     """Compute silhouette and nearest-neighbour accuracy in each fold and average them."""
+    folds, counts = np.unique(embeddings.fold_N, return_counts=True)
+    for fold, count in zip(folds, counts, strict=True):
+        if count > MAX_POINTS:
+            logger.warning("fold %d: %d of its %d utterances used", fold, MAX_POINTS, count)
     silhouettes, accuracies = [], []
-    for fold in np.unique(embeddings.fold_N):
+    for fold in folds:
         x_ND, label_index_N = _fold_points(embeddings, int(fold))
         distance_NN = pairwise_distances(x_ND)
         silhouettes.append(silhouette_score(distance_NN, label_index_N))
         accuracies.append(knn_accuracy(distance_NN, label_index_N, num_neighbours=NUM_NEIGHBOURS))
     return Separation(_mean(silhouettes), _mean(accuracies), NUM_NEIGHBOURS, len(silhouettes))
+
+
+def measure_arousal_separation(embeddings: Embeddings, labels: Sequence[str]) -> Separation:
+    """Compute the figures for the groups of low and high arousal in place of the classes.
+
+    Args:
+        embeddings: All folds.
+        labels: Names of the classes; utterances of one without a group are left out.
+    """
+    group_K = np.array([_group_index(label) for label in labels])
+    group_N = group_K[embeddings.label_index_N]
+    kept_N = group_N >= 0
+    return measure_separation(
+        Embeddings(embeddings.x_ND[kept_N], group_N[kept_N], embeddings.fold_N[kept_N])
+    )
 
 
 def project(embeddings: Embeddings, *, fold: int, seed: int = 1) -> Projection:
@@ -152,15 +182,25 @@ def knn_accuracy(
     return float(100 * np.mean(votes_NK.argmax(axis=1) == label_index_N))
 
 
+def fold_rows(embeddings: Embeddings, fold: int) -> NDArray[np.int64]:
+    """Return where a fold's points stand in the embeddings, every n-th when there are more than `MAX_POINTS`."""
+    rows = np.flatnonzero(embeddings.fold_N == fold)
+    if len(rows) > MAX_POINTS:
+        rows = rows[np.linspace(0, len(rows) - 1, MAX_POINTS).round().astype(int)]
+    return rows
+
+
 def _fold_points(
     embeddings: Embeddings, fold: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return one fold's points, every n-th when there are more than `MAX_POINTS`."""
-    rows = np.flatnonzero(embeddings.fold_N == fold)
-    if len(rows) > MAX_POINTS:
-        logger.warning("fold %d: %d of its %d utterances used", fold, MAX_POINTS, len(rows))
-        rows = rows[np.linspace(0, len(rows) - 1, MAX_POINTS).round().astype(int)]
+    rows = fold_rows(embeddings, fold)
     return embeddings.x_ND[rows], embeddings.label_index_N[rows]
+
+
+def _group_index(label: str) -> int:
+    """Return 1 for high arousal, 0 for low, -1 for a label without a group."""
+    group = arousal_of(label)
+    return -1 if group is None else int(group == HIGH)
 
 
 def _umap(x_ND: NDArray[np.float64], *, seed: int) -> NDArray[np.float64] | None:
