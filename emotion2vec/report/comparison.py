@@ -28,7 +28,7 @@ from emotion2vec.report.records import ProbeResult
 
 METRICS = ("wa", "ua", "wf1", "uar", "macro_f1")
 UTTERANCE, SPEAKER = "utterance", "speaker"
-_FEW_UNITS = 20  # below, percentile intervals are clearly too narrow
+FEW_UNITS = 20  # below, percentile intervals are clearly too narrow
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Comparison:
             f"({self.num_utterances} utterances); they cover the choice of {self.unit}s, not seeds, folds or "
             "pre-training runs"
         )
-        if self.num_units < _FEW_UNITS:
+        if self.num_units < FEW_UNITS:
             rows.append(
                 f"few {self.unit}s: with {self.num_units} the intervals are too narrow and p is too small; do not rest "
                 "a claim on them"

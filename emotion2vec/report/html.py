@@ -1,38 +1,44 @@
 """Puts the report together: one HTML page that asks the network for nothing and runs no script.
 
-In: `ProbeResult`s and `TrainingLog`s. Out: the text of the page. Every piece of text that comes from a file or a user
-passes through `html.escape` here or in `plots.py`.
+In: `ProbeResult`s, `LayerCurve`s and `TrainingLog`s. Out: the text of the page. Every piece of text that comes from a
+file or a user passes through `html.escape` here, in `sections.py`, `markup.py` or `plots.py`.
 """
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 import emotion2vec
+from emotion2vec.errors import ReportError
 from emotion2vec.progress import progress
-from emotion2vec.report.palette import class_colours, series_colour
-from emotion2vec.report.plots import Line, confusion_matrix, line_chart, scatter
-from emotion2vec.report.projection import Projection, Separation, measure_separation, project
-from emotion2vec.report.records import ProbeResult, read_embeddings
+from emotion2vec.report.layer_curves import LayerCurve
+from emotion2vec.report.markup import render_badges, render_details, render_legend, render_table
+from emotion2vec.report.palette import series_colour
+from emotion2vec.report.paper import paper_tables
+from emotion2vec.report.plots import Line
+from emotion2vec.report.protocols import BEYOND, heading_of
+from emotion2vec.report.records import ProbeResult
+from emotion2vec.report.result_block import render_result
+from emotion2vec.report.sections import Task, chart_card, make_tasks, render_task
 from emotion2vec.report.style import STYLE
 from emotion2vec.report.tables import (
+    OPTIMISTIC_BADGE,
+    SYNTHETIC_BADGE,
     Cell,
     Table,
-    comparison_table,
-    fold_table,
+    glance_table,
     group_by_task,
-    provenance_table,
-    recall_table,
     result_badges,
 )
 from emotion2vec.report.training_log import TrainingLog
 
 BANNER = (
-    "<strong>SYNTHETIC DATA</strong> &nbsp;computer-generated speech: these figures show that the software runs and "
-    "say nothing about human emotion"
+    "<strong>SYNTHETIC DATA</strong> <span>computer-generated speech: these figures show that the software runs and "
+    "say nothing about human emotion</span>"
 )
+MAX_OPEN = 3  # a page of so few results shows them unfolded
 
 # Quantity in the log -> title of its chart, in this order; a quantity that no log holds is left out
 CHARTS = {
@@ -48,40 +54,84 @@ CHARTS = {
     "masked_share": "Masked share",
 }
 
+_BADGES = {
+    SYNTHETIC_BADGE: "computer-generated speech; says nothing about human emotion",
+    "PARTIAL": "clearly fewer utterances than the corpus' release has; not comparable with the paper",
+    OPTIMISTIC_BADGE: "the epoch was chosen on the test part, as in the paper's rows marked *; too optimistic",
+}
+
 
 def render_report(
-    results: Sequence[ProbeResult], logs: Sequence[TrainingLog] = (), *, title: str
+    results: Sequence[ProbeResult],
+    logs: Sequence[TrainingLog] = (),
+    *,
+    title: str,
+    curves: Sequence[LayerCurve] = (),
+    skipped: Sequence[tuple[str, str]] = (),
+    baseline: str = "",
 ) -> str:
     """Write the page.
 
     Args:
-        results: At least one; shown in this order.
+        results: Shown in this order within a protocol; at least one, or one curve.
         logs: Of the pre-training runs to show.
         title: Heading of the page.
+        curves: Per-layer curves.
+        skipped: What was not run: its name, and why.
+        baseline: Name of the result with which the others of its protocol are compared; empty for the best.
 
     Returns:
         A whole HTML document.
 
     Raises:
-        ReportError: Embeddings that a result names cannot be read.
+        ReportError: A file that a result names cannot be read, or no result is called as `baseline`.
     """
-    synthetic = any(result.synthetic for result in results)
-    details = [
-        _result_section(index, result)
+    _check_baseline(results, baseline)
+    tasks = make_tasks(results, curves)
+    details = {
+        str(result.path): render_result(
+            result, anchor=f"result-{index}", is_open=len(results) <= MAX_OPEN
+        )
         for index, result in enumerate(progress(results, description="report", unit="result"))
+    }
+    parts = [
+        (f"part-{index}", heading, group)
+        for index, (heading, group) in enumerate(_by_heading(tasks).items())
     ]
-    sections = [
-        '<h2 id="comparison">Comparison</h2>',
-        *(_comparison_section(group) for group in group_by_task(results).values()),
-        *([_pretraining_section(logs)] if logs else []),
-        *([_probe_curves_section(results)] if any(result.curve for result in results) else []),
-        '<h2 id="results">Results in detail</h2>',
-        *details,
-    ]
-    return _page(title, _header(title, results, logs), "".join(sections), synthetic=synthetic)
+    body = [_overview(results, curves, tasks)]
+    for anchor, heading, group in parts:
+        body.append(f'<h2 id="{anchor}">{escape(heading)}</h2>')
+        body += [render_task(task, details, baseline=baseline) for task in group]
+    body += [_skipped_section(skipped)] if skipped else []
+    body += [_pretraining_section(logs)] if logs else []
+    links: list[tuple[str, str, list[Task]]] = [("overview", "Overview", []), *parts]
+    links += [("skipped", "Not run", [])] if skipped else []
+    links += [("pretraining", "Pre-training", [])] if logs else []
+    everything: tuple[ProbeResult | LayerCurve, ...] = (*results, *curves)
+    synthetic = any(one.synthetic for one in everything)
+    return _page(title, _contents(links), "".join(body), synthetic=synthetic)
 
 
-def _page(title: str, header: str, body: str, *, synthetic: bool) -> str:
+def _check_baseline(results: Sequence[ProbeResult], baseline: str) -> None:
+    names = sorted({result.name for result in results})
+    if baseline and baseline not in names:
+        raise ReportError(
+            f"no result is called {baseline!r}; give --baseline one of {', '.join(names)}"
+        )
+
+
+def _by_heading(tasks: Sequence[Task]) -> dict[str, list[Task]]:
+    """Sort tasks under the paper's tables, in their order; the others stand last."""
+    order = [table.heading for table in paper_tables().values()] + [BEYOND]
+    found: dict[str, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(heading_of(task.protocol), []).append(task)
+    if list(found) == [BEYOND]:
+        return {"Comparison": found[BEYOND]}
+    return {heading: found[heading] for heading in order if heading in found}
+
+
+def _page(title: str, contents: str, body: str, *, synthetic: bool) -> str:
     banner = f'<div class="banner" role="note">{BANNER}</div>' if synthetic else ""
     footer = (
         f"emotion2vec {escape(emotion2vec.__version__)}, Python {platform.python_version()}, "
@@ -90,34 +140,99 @@ def _page(title: str, header: str, body: str, *, synthetic: bool) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>{banner}<main>{header}{body}<footer>Report made by {footer}.</footer></main></body></html>\n"
+        f'<body>{banner}<div class="page"><nav class="side" aria-label="Contents">{contents}</nav><main>'
+        f'<header id="top"><h1>{escape(title)}</h1>'
+        '<p class="muted">Frozen features and a small head. WA is weighted, UA unweighted accuracy, UAR unweighted '
+        "average recall, WF1 weighted F1; all in percent.</p>"
+        f"{_fold_contents(contents)}</header>{body}"
+        f"<footer>Report made by {footer}.</footer></main></div>"
+        '<a class="up" href="#top">\u2191 Contents</a></body></html>\n'
     )
 
 
-def _header(title: str, results: Sequence[ProbeResult], logs: Sequence[TrainingLog]) -> str:
-    links = ['<a href="#comparison">Comparison</a>']
-    if logs:
-        links.append('<a href="#pretraining">Pre-training</a>')
-    if any(result.curve for result in results):
-        links.append('<a href="#probe">Probe training</a>')
-    links += [
-        f'<a href="#result-{index}">{escape(result.name)}</a>'
-        for index, result in enumerate(results)
-    ]
+def _fold_contents(contents: str) -> str:
+    return render_details(
+        "Contents", f'<nav aria-label="Contents">{contents}</nav>', attributes='class="contents"'
+    )
+
+
+def _contents(links: Sequence[tuple[str, str, Sequence[Task]]]) -> str:
+    items = []
+    for anchor, name, tasks in links:
+        below = "".join(
+            f'<li><a href="#{task.anchor}">{escape(task.protocol)}</a></li>' for task in tasks
+        )
+        inner = f"<ul>{below}</ul>" if below else ""
+        items.append(f'<li><a href="#{anchor}">{escape(name)}</a>{inner}</li>')
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _overview(
+    results: Sequence[ProbeResult], curves: Sequence[LayerCurve], tasks: Sequence[Task]
+) -> str:
+    everything: tuple[ProbeResult | LayerCurve, ...] = (*results, *curves)
+    seeds = sorted({run.seed for result in results for run in result.runs})
+    commits = {str(result.raw.get("git_commit") or "")[:10] for result in results} - {""}
+    facts = {
+        "Results": f"{len(results)}"
+        + (f" and {len(curves)} per-layer curves" if curves else "")
+        + f", {len(tasks)} protocols",
+        "Corpora": ", ".join(dict.fromkeys(one.corpus for one in everything)),
+        "Features": ", ".join(dict.fromkeys(one.name for one in everything)),
+        "Seeds": ", ".join(map(str, seeds)),
+        "Program": ", ".join(sorted(_programs(results))),
+        "Commit": ", ".join(sorted(commits)),
+    }
+    rows = "".join(
+        f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts.items() if text
+    )
+    glance = ""
+    groups = group_by_task(results)
+    if len(groups) > 1:
+        targets = {(task.corpus, task.protocol): task.anchor for task in tasks}
+        glance = "<h3>At a glance</h3>" + render_table(
+            glance_table(groups, targets), name="At a glance"
+        )
     return (
-        f"<header><h1>{escape(title)}</h1>"
-        '<p class="muted">Frozen features, a head of two linear layers: weighted accuracy '
-        "(WA), unweighted accuracy (UA) and weighted F1 (WF1), in percent.</p>"
-        f"<nav>{''.join(links)}</nav></header>"
+        f'<h2 id="overview">Overview</h2><section class="card"><dl class="facts">{rows}</dl>'
+        f"{_explain_badges(results)}{glance}</section>"
     )
 
 
-def _comparison_section(group: Sequence[ProbeResult]) -> str:
-    return (
-        f'<section class="card"><h3>{escape(group[0].corpus)}: {escape(group[0].protocol)}</h3>'
-        f"{_render_table(comparison_table(group))}</section>"
+def _programs(results: Sequence[ProbeResult]) -> set[str]:
+    versions = [result.raw.get("versions") for result in results]
+    return {
+        f"{name} {one[name]}"
+        for one in versions
+        if isinstance(one, dict)
+        for name in ("emotion2vec", "torch")
+        if name in one
+    }
+
+
+def _explain_badges(results: Sequence[ProbeResult]) -> str:
+    """Say what the badges on the page mean, and on how many results they are."""
+    badges = [badge for result in results for badge in result_badges(result)]
+    items = "".join(
+        f"<li>{render_badges([badge])} {number} of {len(results)} results: {meaning}.</li>"
+        for badge, meaning in _BADGES.items()
+        if (number := sum(one.startswith(badge) for one in badges))
     )
+    return f'<ul class="meanings">{items}</ul>' if items else ""
+
+
+def _skipped_section(skipped: Sequence[tuple[str, str]]) -> str:
+    table = Table(
+        headers=("What", "Why"),
+        rows=tuple((Cell(name), Cell(reason)) for name, reason in skipped),
+        num_text_columns=2,
+    )
+    shown = render_details(
+        f"{len(skipped)} that were skipped, and why", render_table(table, name="Not run")
+    )
+    return f'<h2 id="skipped">Not run</h2><section class="card">{shown}</section>'
 
 
 def _pretraining_section(logs: Sequence[TrainingLog]) -> str:
@@ -129,127 +244,9 @@ def _pretraining_section(logs: Sequence[TrainingLog]) -> str:
             if log.series.get(quantity)
         ]
         if lines:
-            cards.append(_chart_card(title, lines, x_label="update"))
+            cards.append(chart_card(title, lines, x_label="update", level=3))
     names = [f"{log.name} ({log.num_updates} updates)" for log in logs]
     return (
         '<h2 id="pretraining">Pre-training</h2>'
-        f'{_legend(names, map(series_colour, range(len(logs))))}<div class="grid">{"".join(cards)}</div>'
+        f'{render_legend(names, map(series_colour, range(len(logs))))}<div class="grid">{"".join(cards)}</div>'
     )
-
-
-def _probe_curves_section(results: Sequence[ProbeResult]) -> str:
-    shown = [(index, result) for index, result in enumerate(results) if result.curve]
-    losses = [
-        Line(
-            result.name,
-            series_colour(index),
-            [(point.epoch, point.train_loss) for point in result.curve],
-        )
-        for index, result in shown
-    ]
-    accuracies = [
-        Line(
-            result.name,
-            series_colour(index),
-            [(point.epoch, point.valid_wa) for point in result.curve],
-        )
-        for index, result in shown
-    ]
-    cards = _chart_card("Training loss", losses, x_label="epoch") + _chart_card(
-        "Validation WA %", accuracies, x_label="epoch"
-    )
-    names = [result.name for _, result in shown]
-    return (
-        '<h2 id="probe">Probe training</h2><p class="note">First fold, first seed.</p>'
-        f'{_legend(names, [series_colour(index) for index, _ in shown])}<div class="grid">{cards}</div>'
-    )
-
-
-def _chart_card(title: str, lines: Sequence[Line], *, x_label: str) -> str:
-    chart = line_chart(lines, x_label=x_label, description=title)
-    return f'<div class="card"><h4>{escape(title)}</h4>{chart}</div>'
-
-
-def _result_section(index: int, result: ProbeResult) -> str:
-    confusion = (
-        "<div><h4>Confusion matrix</h4>"
-        '<p class="note">Rows are true classes; percent of the row, counts below (all folds, first seed).</p>'
-        f"{confusion_matrix(result.confusion, result.labels)}</div>"
-    )
-    recall = recall_table(result)
-    recalls = f"<h4>Recall of each class</h4>{_render_table(recall)}" if recall else ""
-    name = escape(result.name) + _render_badges(result_badges(result))
-    return (
-        f'<section class="card" id="result-{index}"><h3>{name}</h3>'
-        f'<p class="note">{escape(result.corpus)}, {escape(result.protocol)}</p>'
-        f'<div class="pair">{confusion}{_embedding_block(result)}</div>{recalls}'
-        f"<details><summary>Every fold and seed</summary>{_render_table(fold_table(result))}</details>"
-        f"<details><summary>Where it comes from: features, checkpoint, versions</summary>"
-        f"{_render_table(provenance_table(result))}</details></section>"
-    )
-
-
-def _embedding_block(result: ProbeResult) -> str:
-    embeddings = read_embeddings(result)
-    if embeddings is None or len(embeddings.x_ND) == 0:
-        return '<div><h4>Embeddings</h4><p class="note">The result holds no embeddings.</p></div>'
-    projection = project(embeddings, fold=int(embeddings.fold_N.min()))
-    note = describe_projection(projection, measure_separation(embeddings))
-    return (
-        f"<div><h4>{projection.method} of the first linear layer's output</h4>"
-        f'<p class="note">{escape(note)}</p>{_legend(result.labels, class_colours(result.labels))}'
-        f"{scatter(projection, result.labels)}</div>"
-    )
-
-
-def describe_projection(projection: Projection, separation: Separation) -> str:
-    """Say in words what a picture shows and how well the classes are separated."""
-    replaced = (
-        ""
-        if projection.method == "UMAP"
-        else " PCA in place of UMAP (umap-learn not installed or too few points)."
-    )
-    return (
-        f"Test utterances of fold {projection.fold}, {len(projection.xy_N2)} points.{replaced} "
-        f"In the embedding space itself: {separation}."
-    )
-
-
-def _render_table(table: Table) -> str:
-    classes = [
-        ' class="text"' if column < table.num_text_columns else ""
-        for column in range(len(table.headers))
-    ]
-    head = "".join(
-        f"<th{kind}>{escape(text)}</th>" for kind, text in zip(classes, table.headers, strict=True)
-    )
-    rows = "".join(f"<tr>{_render_row(row, classes)}</tr>" for row in table.rows)
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
-
-
-def _render_row(row: Sequence[Cell], classes: Sequence[str]) -> str:
-    return "".join(
-        f"<td{kind}>{_render_cell(cell)}</td>" for kind, cell in zip(classes, row, strict=True)
-    )
-
-
-def _render_cell(cell: Cell) -> str:
-    text = escape(cell.text)
-    if cell.best:
-        text = f'<span class="best">{text}</span>'
-    if cell.detail:
-        text = f'<span title="{escape(cell.detail)}">{text}</span>'
-    return text + _render_badges(cell.badges)
-
-
-def _render_badges(badges: Iterable[str]) -> str:
-    return "".join(f'<span class="badge">{escape(badge)}</span>' for badge in badges)
-
-
-def _legend(names: Iterable[str], colours: Iterable[str]) -> str:
-    items = "".join(
-        f'<li><i style="background:{colour}"></i>{escape(name)}</li>'
-        for name, colour in zip(names, colours, strict=True)
-    )
-    return f'<ul class="legend">{items}</ul>'

@@ -1,4 +1,4 @@
-"""Draws crisp inline SVG without any library: line charts, confusion matrices, scatter plots.
+"""Draws crisp inline SVG without any library: line charts, bars, scatter plots.
 
 In: numbers. Out: `<svg>` text for `html.py`; colours of text and grid come from the page's CSS (`--muted`, `--grid`),
 so that pictures follow its light or dark theme. All text is escaped.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotion2vec.report.palette import class_colours
 from emotion2vec.report.projection import Projection
@@ -26,11 +25,15 @@ class Line:
         name: Shown when a pointer rests on it.
         colour: CSS colour.
         points: (x, y), by rising x.
+        spread: What the band around each point reaches up and down; empty for a line without a band.
+        marked: Index of a point that gets a ring; None for none.
     """
 
     name: str
     colour: str
     points: Sequence[tuple[float, float]]
+    spread: Sequence[float] = ()
+    marked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,51 +64,41 @@ def line_chart(lines: Sequence[Line], *, x_label: str, description: str) -> str:
         x_label: Under the axis.
         description: For screen readers.
     """
-    points = np.array([point for line in lines for point in line.points], dtype=np.float64)
-    x_range = _widen(float(points[:, 0].min()), float(points[:, 0].max()))
-    y_ticks = nice_ticks(float(points[:, 1].min()), float(points[:, 1].max()))
-    frame = _Frame(55, 8, 295, 150, x_range, (y_ticks[0], y_ticks[-1]))
+    x = [point[0] for line in lines for point in line.points]
+    y = [end for line in lines for end in _extent(line)]
+    y_ticks = nice_ticks(min(y), max(y))
+    frame = _Frame(55, 8, 295, 150, _widen(min(x), max(x)), (y_ticks[0], y_ticks[-1]))
     parts = [
         *_y_axis(frame, y_ticks),
         *_x_axis(frame, x_label),
-        *map(_draw_line, [frame] * len(lines), lines),
+        *(_draw_band(frame, line) for line in lines if line.spread),
+        *(_draw_line(frame, line) for line in lines),
     ]
     return _svg(360, 196, parts, description=description)
 
 
-def confusion_matrix(counts_KK: NDArray[np.int64], labels: Sequence[str]) -> str:
-    """Draw a confusion matrix: percent of the true class, with the count below.
+def bar_chart(values: Sequence[float], *, x_label: str, unit: str, description: str) -> str:
+    """Draw one bar for each value, numbered from 0.
 
     Args:
-        counts_KK: Rows are the true class, columns the predicted one, (K, K).
-        labels: Names, K.
+        values: At least one, none negative.
+        x_label: Under the axis.
+        unit: Behind a value where a pointer rests on its bar.
+        description: For screen readers.
     """
-    cell, left, top = 64, 92, 26
-    rows_K = counts_KK.sum(axis=1)
-    parts = [
-        f'<text class="svg-muted" x="{left + cell * len(labels) / 2}" y="{top + cell * len(labels) + 18}" '
-        'text-anchor="middle">predicted</text>'
+    y_ticks = nice_ticks(0.0, max(values))
+    frame = _Frame(55, 8, 295, 150, (-0.5, len(values) - 0.5), (y_ticks[0], y_ticks[-1]))
+    half = 0.4 * frame.width / len(values)
+    bars = [
+        f'<rect class="svg-cell" x="{frame.x(index) - half:.1f}" y="{frame.y(value):.1f}" width="{2 * half:.1f}" '
+        f'height="{frame.y(0) - frame.y(value):.1f}" rx="2"><title>{index}: {value:.4g}{escape(unit)}</title></rect>'
+        for index, value in enumerate(values)
     ]
-    for index, label in enumerate(labels):
-        middle = top + cell * index + cell / 2 + 4
-        parts.append(
-            f'<text class="svg-text" x="{left - 8}" y="{middle}" text-anchor="end">{_short(label)}</text>'
-            f'<text class="svg-text" x="{left + cell * index + cell / 2}" y="{top - 8}" '
-            f'text-anchor="middle">{_short(label)}</text>'
-        )
-        for column in range(len(labels)):
-            share = counts_KK[index, column] / rows_K[index] if rows_K[index] else 0.0
-            position = (left + cell * column, top + cell * index)
-            hover = f"{label} heard as {labels[column]}"
-            parts.append(
-                _confusion_cell(position, cell, share, int(counts_KK[index, column]), hover)
-            )
-    size = cell * len(labels)
     return _svg(
-        left + size + 8,
-        top + size + 26,
-        parts,
-        description="confusion matrix, rows are true classes",
+        360,
+        196,
+        [*_y_axis(frame, y_ticks), *_x_axis(frame, x_label), *bars],
+        description=description,
     )
 
 
@@ -123,13 +116,17 @@ def scatter(projection: Projection, labels: Sequence[str]) -> str:
         high_2 - low_2, 1e-12
     )
     at_N2 = margin + (projection.xy_N2 - low_2) * scale_2
-    radius = 3.6 if len(at_N2) <= 400 else 2.2
+    size = 7 if len(at_N2) <= 400 else 5
     parts = [f'<rect class="svg-panel" x="0" y="0" width="{width:g}" height="{height:g}" rx="8"/>']
-    parts += [
-        f'<circle cx="{x:.1f}" cy="{height - y:.1f}" r="{radius}" fill="{colours[index]}" fill-opacity="0.78">'
-        f"<title>{escape(labels[index])}</title></circle>"
-        for (x, y), index in zip(at_N2, projection.label_index_N, strict=True)
-    ]
+    for index, label in enumerate(labels):
+        # one path a class: a point is a line of no length with round ends, a tenth of a circle's text
+        at_n2 = at_N2[projection.label_index_N == index]
+        if len(at_n2):
+            dots = "".join(f"M{x:.1f} {height - y:.1f}h0" for x, y in at_n2)
+            parts.append(
+                f'<path class="svg-dots" stroke="{colours[index]}" stroke-width="{size}" d="{dots}">'
+                f"<title>{escape(label)}</title></path>"
+            )
     return _svg(
         width, height, parts, description=f"{projection.method} of embeddings, coloured by class"
     )
@@ -199,37 +196,39 @@ def _x_axis(frame: _Frame, label: str) -> Iterator[str]:
     )
 
 
+def _extent(line: Line) -> Iterator[float]:
+    """Yield the heights that the line and its band reach."""
+    for index, (_, y) in enumerate(line.points):
+        reach = line.spread[index] if line.spread else 0.0
+        yield y - reach
+        yield y + reach
+
+
+def _draw_band(frame: _Frame, line: Line) -> str:
+    rows = [(x, y, reach) for (x, y), reach in zip(line.points, line.spread, strict=True)]
+    upper = [f"{frame.x(x):.1f},{frame.y(y + reach):.1f}" for x, y, reach in rows]
+    lower = [f"{frame.x(x):.1f},{frame.y(y - reach):.1f}" for x, y, reach in reversed(rows)]
+    return f'<polygon class="svg-band" fill="{line.colour}" points="{" ".join([*upper, *lower])}"/>'
+
+
 def _draw_line(frame: _Frame, line: Line) -> str:
     stride = math.ceil(len(line.points) / MAX_LINE_POINTS)
     kept = [*line.points[:-1:stride], line.points[-1]]
-    places = [(frame.x(x), frame.y(y)) for x, y in kept]
     title = f"<title>{escape(line.name)}: {line.points[-1][1]:.5g} at the end</title>"
-    end_x, end_y = places[-1]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    return (
-        f'<g><polyline class="svg-line" stroke="{line.colour}" points="{path}">{title}</polyline>'
-        f'<circle cx="{end_x:.1f}" cy="{end_y:.1f}" r="2.6" fill="{line.colour}">{title}</circle></g>'
+    path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in kept)
+    end = _draw_point(frame, line, -1, 'r="2.6"')
+    ring = (
+        ""
+        if line.marked is None
+        else _draw_point(frame, line, line.marked, 'class="svg-ring" r="5"')
     )
+    return f'<g>{title}<polyline class="svg-line" stroke="{line.colour}" points="{path}"/>{end}{ring}</g>'
 
 
-def _confusion_cell(
-    position: tuple[float, float], cell: float, share: float, count: int, hover: str
-) -> str:
-    x, y = position
-    text_class = "svg-on-strong" if share > 0.8 else "svg-text"
-    return (
-        f"<g><title>{escape(hover)}: {count} ({100 * share:.1f} %)</title>"
-        f'<rect class="svg-cell" x="{x + 1}" y="{y + 1}" width="{cell - 2}" height="{cell - 2}" rx="5" '
-        f'fill-opacity="{0.06 + 0.9 * share:.3f}"/>'
-        f'<text class="{text_class} svg-strong" x="{x + cell / 2}" y="{y + cell / 2}" text-anchor="middle">'
-        f"{100 * share:.0f}%</text>"
-        f'<text class="{text_class} svg-small" x="{x + cell / 2}" y="{y + cell / 2 + 16}" text-anchor="middle">'
-        f"{count}</text></g>"
-    )
-
-
-def _short(label: str) -> str:
-    return escape(label if len(label) <= 12 else label[:11] + "\u2026")
+def _draw_point(frame: _Frame, line: Line, index: int, attributes: str) -> str:
+    x, y = line.points[index]
+    colour = "stroke" if "svg-ring" in attributes else "fill"
+    return f'<circle {attributes} cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" {colour}="{line.colour}"/>'
 
 
 def _svg(width: float, height: float, parts: Sequence[str], *, description: str) -> str:

@@ -7,7 +7,7 @@ N test utterances, D width of the head's first layer, K classes.
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from emotion2vec.errors import ReportError
 
 SCHEMA_VERSION = 1
-METRICS = ("WA", "UA", "WF1")
+METRICS = ("WA", "UA", "WF1")  # every result has them
+ALL_METRICS = (*METRICS, "UAR", "macro_F1")
 
 _REQUIRED = {
     "protocol": str,
@@ -91,7 +92,7 @@ class ProbeResult:
         synthetic: True when the speech is computer-generated.
         labels: Class names, K.
         runs: One per fold and seed.
-        summary: Metric -> score, for `METRICS`.
+        summary: Metric -> score, for `METRICS` and whichever others of `ALL_METRICS` the file holds.
         confusion: Counts, (K, K): rows are the true class, columns the predicted one.
         num_folds: Number of folds.
         num_seeds: Number of seeds.
@@ -118,6 +119,21 @@ class ProbeResult:
         """The file of embeddings that the result names; None when it names none."""
         name = self.raw.get("embeddings")
         return self.path.parent / name if isinstance(name, str) and name else None
+
+    @property
+    def starred(self) -> bool:
+        """True when the epoch was chosen on the test part, as in the paper's rows with *."""
+        return self.raw.get("valid_is_test") is True
+
+    @property
+    def inputs(self) -> str:
+        """What the head was given, as `paper.INPUTS` names it."""
+        if self.raw.get("modality"):
+            return str(self.raw["modality"])
+        if self.raw.get("utterance_features"):
+            return "both"
+        granularity = self.raw["features"].get("granularity")
+        return "utterance" if granularity == "utterance" else "frames"
 
 
 @dataclass(frozen=True)
@@ -146,19 +162,19 @@ def read_result(path: Path) -> ProbeResult:
     """
     if path.is_dir():
         path = path / "result.json"
-    raw = _load_json(path)
-    _check_schema(path, raw)
+    raw = load_json(path)
+    check_schema(path, raw, _REQUIRED)
     labels = tuple(str(label) for label in raw["labels"])
     try:
         return ProbeResult(
             path=path,
-            name=_feature_name(raw["features"]),
+            name=feature_name(raw["features"]),
             protocol=raw["protocol"],
             corpus=raw["corpus"],
             synthetic=raw["synthetic"] or raw["features"].get("synthetic") is True,
             labels=labels,
             runs=tuple(_read_run(run) for run in raw["runs"]),
-            summary={metric: _read_score(raw["summary"][metric]) for metric in METRICS},
+            summary=read_summary(raw["summary"]),
             confusion=_read_confusion(raw["confusion"], len(labels)),
             num_folds=raw["num_folds"],
             num_seeds=raw["num_seeds"],
@@ -189,24 +205,49 @@ def read_results(arguments: Sequence[str]) -> list[ProbeResult]:
         ReportError: One of them cannot be read.
     """
     results = [_read_named(argument) for argument in arguments]
-    results = _tell_apart(results, [result.path.resolve().parent.name for result in results])
-    return _tell_apart(results, [str(result.path.parent) for result in results])
+    results = tell_apart(results, [result.path.resolve().parent.name for result in results])
+    return tell_apart(results, [str(result.path.parent) for result in results])
 
 
-def _tell_apart(results: Sequence[ProbeResult], additions: Sequence[str]) -> list[ProbeResult]:
-    """Add to the names that occur more than once."""
-    count = Counter(result.name for result in results)
+def task_of(result: ProbeResult) -> tuple[str, str]:
+    """Name what a result may be compared within: its corpus and protocol."""
+    return (result.corpus, result.protocol)
+
+
+def tell_apart(
+    results: Sequence[ProbeResult],
+    additions: Sequence[str],
+    *,
+    within: Callable[[ProbeResult], Hashable] = lambda _: None,
+) -> list[ProbeResult]:
+    """Add to the names that occur more than once.
+
+    Args:
+        results: The results.
+        additions: What to add to each; an empty one adds nothing.
+        within: Names may be equal where this differs.
+    """
+    count = Counter((within(result), result.name) for result in results)
     return [
-        replace(result, name=f"{result.name} ({addition})") if count[result.name] > 1 else result
+        replace(result, name=f"{result.name} ({addition})")
+        if addition and count[within(result), result.name] > 1
+        else result
         for result, addition in zip(results, additions, strict=True)
     ]
 
 
-def _read_named(argument: str) -> ProbeResult:
+def split_name(argument: str) -> tuple[str, Path]:
+    """Split NAME=PATH; the name is empty where the argument is a path alone."""
     name, sign, path = argument.partition("=")
     if not sign or not name or Path(argument).exists():
-        return read_result(Path(argument))
-    return replace(read_result(Path(path)), name=name)
+        return "", Path(argument)
+    return name, Path(path)
+
+
+def _read_named(argument: str) -> ProbeResult:
+    name, path = split_name(argument)
+    result = read_result(path)
+    return replace(result, name=name) if name else result
 
 
 def read_embeddings(result: ProbeResult) -> Embeddings | None:
@@ -240,7 +281,12 @@ def read_embeddings(result: ProbeResult) -> Embeddings | None:
     return embeddings
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def load_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ReportError: Missing, or not a JSON object.
+    """
     if not path.is_file():
         raise ReportError(
             f"{path}: no such file; expected a result.json that train_probe.py has written"
@@ -258,14 +304,19 @@ def _load_json(path: Path) -> dict[str, Any]:
     return raw
 
 
-def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
+def check_schema(path: Path, raw: Mapping[str, Any], required: Mapping[str, type]) -> None:
+    """Refuse a file of another schema version or without a key.
+
+    Raises:
+        ReportError: The file is unusable.
+    """
     version = raw.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ReportError(
             f"{path}: schema version {version!r}, but this program reads version {SCHEMA_VERSION}; "
             "run train_probe.py of this version again"
         )
-    for key, kind in _REQUIRED.items():
+    for key, kind in required.items():
         if not isinstance(raw.get(key), kind):
             came = "missing" if key not in raw else f"a {type(raw[key]).__name__}"
             raise ReportError(
@@ -273,7 +324,7 @@ def _check_schema(path: Path, raw: Mapping[str, Any]) -> None:
             )
 
 
-def _feature_name(features: Mapping[str, Any]) -> str:
+def feature_name(features: Mapping[str, Any]) -> str:
     """Pick the shortest honest name of what made the features."""
     name = features.get("name")
     checkpoint = features.get("checkpoint")
@@ -282,8 +333,13 @@ def _feature_name(features: Mapping[str, Any]) -> str:
     return str(name or "unnamed features")
 
 
-def _read_score(raw: Mapping[str, float]) -> Score:
-    return Score(mean=float(raw["mean"]), std=float(raw["std"]))
+def read_summary(raw: Mapping[str, Mapping[str, float]]) -> dict[str, Score]:
+    """Read `summary` of a result: all of `METRICS`, and whichever others of `ALL_METRICS` are there."""
+    return {
+        metric: Score(mean=float(raw[metric]["mean"]), std=float(raw[metric]["std"]))
+        for metric in ALL_METRICS
+        if metric in METRICS or metric in raw
+    }
 
 
 def _read_run(raw: Mapping[str, Any]) -> ProbeRun:

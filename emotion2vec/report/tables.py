@@ -4,36 +4,30 @@ In: `ProbeResult`s. Out: `Table`s of plain text, which `html.py` escapes and lay
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
-from emotion2vec.report.records import METRICS, ProbeResult, ProbeRun, Score
+from emotion2vec.report.pairs import PairTable
+from emotion2vec.report.paper import paper_figures
+from emotion2vec.report.protocols import (
+    main_metric,
+    metric_title,
+    paper_figure,
+    partial_corpus,
+    shown_metrics,
+)
+from emotion2vec.report.records import METRICS, ProbeResult, ProbeRun, Score, task_of
 from emotion2vec.report.uncertainty import label_rows, stored_intervals
 
 SYNTHETIC_BADGE = "SYNTHETIC"
 OPTIMISTIC_BADGE = "VALIDATED ON TEST"  # the paper's rows marked *
+PAPER_BADGE = "PAPER"
+MAX_GLANCE_COLUMNS = 8
 
-# Printed in the paper; shown beside results of the same protocol only.
-PAPER_FIGURES: Mapping[str, tuple[tuple[str, tuple[float, float, float]], ...]] = {
-    "iemocap_5fold": (("emotion2vec, paper (Table 10)", (71.79, 72.69, 71.80)),),
-    "meld": (
-        ("emotion2vec, paper (Table 3)", (51.88, 28.03, 48.70)),
-        ("data2vec 2.0, paper (Table 3)", (48.92, 26.10, 45.80)),
-    ),
-    "ravdess_speech_10fold": (
-        ("emotion2vec, paper (Table 3)", (82.43, 82.86, 82.39)),
-        ("data2vec 2.0, paper (Table 3)", (81.04, 80.80, 80.97)),
-    ),
-    "emodb_10fold": (
-        ("emotion2vec, paper (Table 4)", (84.34, 84.85, 84.32)),
-        ("data2vec 2.0, paper (Table 4)", (83.77, 83.07, 83.93)),
-    ),
-    "urdu_10fold": (
-        ("emotion2vec, paper (Table 4)", (81.50, 81.87, 81.60)),
-        ("data2vec 2.0, paper (Table 4)", (77.50, 78.42, 77.12)),
-    ),
-}
+_MISSING = "\u2013"
+_MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
@@ -45,12 +39,16 @@ class Cell:
         badges: Short warnings shown beside it.
         best: True where it is the best of its column.
         detail: Shown when a pointer rests on it.
+        lines: Smaller lines below the text.
+        target: Id of the place in the page that it links to.
     """
 
     text: str
     badges: tuple[str, ...] = ()
     best: bool = False
     detail: str = ""
+    lines: tuple[str, ...] = ()
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,26 +60,31 @@ class Table:
         rows: Cells, one per column.
         note: Sentence under the table.
         num_text_columns: The first columns, aligned left; the others hold numbers.
+        num_paper_rows: The last rows, which hold the paper's figures and none of ours.
     """
 
     headers: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     num_text_columns: int = 1
+    num_paper_rows: int = 0
 
 
 def group_by_task(results: Sequence[ProbeResult]) -> dict[tuple[str, str], list[ProbeResult]]:
     """Group results that may be compared: same corpus and same protocol, in the order given."""
     groups: dict[tuple[str, str], list[ProbeResult]] = {}
     for result in results:
-        groups.setdefault((result.corpus, result.protocol), []).append(result)
+        groups.setdefault(task_of(result), []).append(result)
     return groups
 
 
 def result_badges(result: ProbeResult) -> tuple[str, ...]:
     """List what a reader must know before believing a result."""
-    synthetic = (SYNTHETIC_BADGE,) if result.synthetic else ()
-    return (*synthetic, OPTIMISTIC_BADGE) if result.raw.get("valid_is_test") is True else synthetic
+    badges = [SYNTHETIC_BADGE] if result.synthetic else []
+    partial = partial_corpus(result)
+    if partial is not None:
+        badges.append(f"PARTIAL {partial[0]}/{partial[1]}")
+    return (*badges, OPTIMISTIC_BADGE) if result.starred else tuple(badges)
 
 
 def comparison_table(results: Sequence[ProbeResult]) -> Table:
@@ -90,27 +93,98 @@ def comparison_table(results: Sequence[ProbeResult]) -> Table:
     Args:
         results: At least one, of one group of `group_by_task`.
     """
+    metrics = shown_metrics(results[0].protocol)
     # a figure that saw the test part competes with its like only
-    is_honest = [OPTIMISTIC_BADGE not in result_badges(result) for result in results]
+    is_honest = [not result.starred for result in results]
     competes = is_honest if any(is_honest) else [True] * len(results)
     rivals = list(compress(results, competes))
-    best = {metric: max(result.summary[metric].mean for result in rivals) for metric in METRICS}
+    best = {
+        metric: max(
+            (result.summary[metric].mean for result in rivals if metric in result.summary),
+            default=0.0,
+        )
+        for metric in metrics
+    }
     rows = [
-        _comparison_row(result, best if len(rivals) > 1 and is_rival else {})
+        _comparison_row(result, metrics, best if len(rivals) > 1 and is_rival else {})
         for result, is_rival in zip(results, competes, strict=True)
     ]
-    rows += [
-        (Cell(name), *(Cell(f"{figure:.2f}") for figure in figures), Cell("\u2013"))
-        for name, figures in PAPER_FIGURES.get(results[0].protocol, ())
-    ]
+    paper = _paper_rows(results, metrics)
     floors = {floor: None for floor in map(_floor_sentence, results)}
     brackets = {one.sentence(): None for one in map(stored_intervals, results) if one}
+    note = "Mean \u00b1 standard deviation over seeds of the mean over folds."
     return Table(
-        headers=("Features", *(f"{metric} %" for metric in METRICS), "Folds \u00d7 seeds"),
-        rows=tuple(rows),
-        note="Mean \u00b1 standard deviation over seeds of the mean over folds. "
-        + " ".join([*floors, *brackets]),
+        headers=("Features", *map(metric_title, metrics), "Folds \u00d7 seeds"),
+        rows=(*rows, *paper),
+        note=" ".join([note, *floors, *brackets]),
+        num_paper_rows=len(paper),
     )
+
+
+def glance_table(
+    groups: Mapping[tuple[str, str], Sequence[ProbeResult]], targets: Mapping[tuple[str, str], str]
+) -> Table:
+    """Set each task's main metric side by side for all features.
+
+    Args:
+        groups: Those of `group_by_task`.
+        targets: Task -> id of its section.
+    """
+    honest = {task: [one for one in group if not one.starred] for task, group in groups.items()}
+    count = Counter(result.name for group in honest.values() for result in group)
+    names = [name for name, _ in count.most_common(MAX_GLANCE_COLUMNS)]
+    rows = tuple(
+        _glance_row(task[1], group, names, targets[task]) for task, group in honest.items() if group
+    )
+    left_out = len(count) - len(names)
+    return Table(
+        headers=("Protocol", "Metric", *names),
+        rows=rows,
+        note="Mean over seeds of the mean over folds, in percent."
+        + (f" {left_out} further feature names are in the sections only." if left_out else ""),
+        num_text_columns=2,
+    )
+
+
+def pair_table(pairs: PairTable) -> Table:
+    """List each result's difference from the reference with both tests, corrected for their number."""
+    metric = metric_title(pairs.metric).removesuffix(" %")
+    return Table(
+        headers=(
+            "Features",
+            f"\u0394 {metric}, points",
+            "p",
+            "p, Holm",
+            "McNemar p",
+            "McNemar p, Holm",
+        ),
+        rows=tuple(
+            (
+                Cell(pair.comparison.names[0]),
+                Cell(
+                    signed(pair.comparison.difference.interval.estimate),
+                    lines=(
+                        f"[{signed(pair.comparison.difference.interval.low)}, "
+                        f"{signed(pair.comparison.difference.interval.high)}]",
+                    ),
+                ),
+                Cell(f"{pair.comparison.difference.p_value:.4f}"),
+                Cell(f"{pair.difference_p:.4f}"),
+                Cell(f"{pair.comparison.combined_p:.4f}"),
+                Cell(f"{pair.mcnemar_p:.4f}"),
+            )
+            for pair in pairs.pairs
+        ),
+    )
+
+
+def signed(value: float) -> str:
+    """Write a difference with its sign.
+
+    >>> signed(1.234), signed(-0.5)
+    ('+1.23', '\u22120.50')
+    """
+    return f"{value:+.2f}".replace("-", _MINUS)
 
 
 def recall_table(result: ProbeResult) -> Table | None:
@@ -142,7 +216,7 @@ def fold_table(result: ProbeResult) -> Table:
     metrics = (*METRICS, *extra)
     runs = sorted(result.runs, key=lambda run: (run.fold, run.seed))
     return Table(
-        headers=("Fold", "Seed", *(_metric_title(metric) for metric in metrics), "Best epoch"),
+        headers=("Fold", "Seed", *map(metric_title, metrics), "Best epoch"),
         rows=tuple(_fold_row(run, metrics) for run in runs),
         num_text_columns=2,
     )
@@ -188,17 +262,58 @@ def format_score(score: Score) -> str:
     return f"{score.mean:.2f} \u00b1 {score.std:.2f}"
 
 
-def _comparison_row(result: ProbeResult, best: Mapping[str, float]) -> tuple[Cell, ...]:
-    intervals = stored_intervals(result)
-    scores = (
-        Cell(
-            format_score(result.summary[metric]) + (intervals.text(metric) if intervals else ""),
-            best=result.summary[metric].mean == best.get(metric),
-        )
-        for metric in METRICS
-    )
+def _comparison_row(
+    result: ProbeResult, metrics: Sequence[str], best: Mapping[str, float]
+) -> tuple[Cell, ...]:
+    scores = (_score_cell(result, metric, best.get(metric)) for metric in metrics)
     runs = Cell(f"{result.num_folds} \u00d7 {result.num_seeds}")
     return (Cell(result.name, badges=result_badges(result), detail=str(result.path)), *scores, runs)
+
+
+def _score_cell(result: ProbeResult, metric: str, best: float | None) -> Cell:
+    score = result.summary.get(metric)
+    if score is None:
+        return Cell(_MISSING)
+    intervals = stored_intervals(result)
+    lines = [intervals.text(metric)] if intervals and intervals.text(metric) else []
+    paper = paper_figure(result, metric)
+    if paper is not None:
+        lines.append(f"paper {paper.value:.2f} ({signed(score.mean - paper.value)})")
+    detail = f"the paper's figure: Table {paper.table}" if paper is not None else ""
+    return Cell(format_score(score), best=score.mean == best, detail=detail, lines=tuple(lines))
+
+
+def _paper_rows(results: Sequence[ProbeResult], metrics: Sequence[str]) -> list[tuple[Cell, ...]]:
+    """List the paper's rows that chose their epoch as one of the results did."""
+    rows = []
+    for starred in (False, True):
+        if not any(result.starred == starred for result in results):
+            continue
+        badges = (PAPER_BADGE, OPTIMISTIC_BADGE) if starred else (PAPER_BADGE,)
+        for name, figures in paper_figures(results[0].protocol, starred=starred):
+            cells = (
+                Cell(f"{figures[metric]:.2f}" if metric in figures else _MISSING)
+                for metric in metrics
+            )
+            rows.append((Cell(name, badges=badges), *cells, Cell(_MISSING)))
+    return rows
+
+
+def _glance_row(
+    protocol: str, group: Sequence[ProbeResult], names: Sequence[str], target: str
+) -> tuple[Cell, ...]:
+    metric = main_metric(group)
+    means = {result.name: result.summary[metric].mean for result in group}
+    top = max(means.values(), default=0.0)
+    cells = (
+        Cell(f"{means[name]:.2f}", best=len(means) > 1 and means[name] == top)
+        if name in means
+        else Cell(_MISSING)
+        for name in names
+    )
+    badges = tuple(dict.fromkeys(badge for one in group for badge in result_badges(one)))
+    title = metric_title(metric).removesuffix(" %")
+    return (Cell(protocol, target=target, badges=badges), Cell(title), *cells)
 
 
 def _floor_sentence(result: ProbeResult) -> str:
@@ -218,10 +333,6 @@ def _fold_row(run: ProbeRun, metrics: Sequence[str]) -> tuple[Cell, ...]:
     epoch = "\u2013" if run.best_epoch is None else str(run.best_epoch)
     scores = (Cell(f"{run.scores[metric]:.2f}") for metric in metrics)
     return (Cell(str(run.fold)), Cell(str(run.seed)), *scores, Cell(epoch))
-
-
-def _metric_title(metric: str) -> str:
-    return {"macro_F1": "Macro F1", "valid_WA": "Validation WA"}.get(metric, metric) + " %"
 
 
 def _put(rows: dict[str, str], key: str, value: object) -> None:

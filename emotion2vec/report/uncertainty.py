@@ -38,9 +38,9 @@ class StoredIntervals:
         )
 
     def text(self, metric: str) -> str:
-        """Write one interval, with a space before it; nothing where the metric has none."""
+        """Write one interval; nothing where the metric has none."""
         ends = self.ends.get(metric)
-        return f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""
+        return f"[{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from emotion2vec.report import palette, plots, tables
-from emotion2vec.report.plots import Line, confusion_matrix, line_chart, nice_ticks
+from emotion2vec.report.plots import Line, bar_chart, line_chart, nice_ticks, scatter
+from emotion2vec.report.projection import Projection
 
 
 @pytest.mark.parametrize("module", [palette, plots, tables])
@@ -41,19 +42,45 @@ def test_a_long_series_is_thinned_and_keeps_its_end() -> None:
     assert points[-1] == "350.0,8.0"
 
 
-def test_confusion_cells_hold_count_and_share_of_the_true_class() -> None:
-    svg = confusion_matrix(np.array([[3, 1], [0, 0]]), ["calm", "angry"])
+def test_a_band_reaches_the_spread_and_widens_the_axis() -> None:
+    line = Line("a", "#111", [(0, 50.0), (1, 60.0)], spread=[0.0, 30.0], marked=1)
+    chart = ElementTree.fromstring(line_chart([line], x_label="layer", description="d"))
 
-    texts = [element.text for element in ElementTree.fromstring(svg).iter("text")]
-    assert [text for text in texts if text.endswith("%")] == ["75%", "25%", "0%", "0%"]
-    assert "3" in texts
+    corners = [
+        tuple(map(float, pair.split(",")))
+        for pair in chart.find(".//polygon").attrib["points"].split()
+    ]
+    ring = chart.find(".//circle[@class='svg-ring']").attrib
+    axis = [text.text for text in chart.iter("text")]
+    assert len(corners) == 4
+    assert corners[1][1] < float(ring["cy"]) < corners[2][1]  # up is less
+    assert corners[0] == corners[3]  # no spread at the first point
+    assert (ring["cx"], ring["stroke"]) == ("350.0", "#111")
+    assert "100" in axis
 
 
-def test_labels_in_pictures_are_escaped() -> None:
-    svg = confusion_matrix(np.eye(2, dtype=np.int64), ["<script>", "a&b"])
+def test_bars_stand_on_zero_and_are_as_high_as_their_value() -> None:
+    chart = ElementTree.fromstring(
+        bar_chart([10.0, 40.0], x_label="layer", unit=" %", description="weights")
+    )
 
-    assert "<script>" not in svg
-    assert "&lt;script&gt;" in svg
+    first, second = chart.findall(".//rect")
+    assert float(second.attrib["height"]) == pytest.approx(
+        4 * float(first.attrib["height"]), abs=0.2
+    )
+    foot = [float(bar.attrib["y"]) + float(bar.attrib["height"]) for bar in (first, second)]
+    assert foot == [158.0, 158.0]
+    assert second.find("title").text == "1: 40 %"
+
+
+def test_a_scatter_plot_has_one_path_a_class_and_a_dot_a_point() -> None:
+    xy = np.arange(20.0).reshape(10, 2)
+    labels = np.array([0] * 7 + [2] * 3)
+    svg = ElementTree.fromstring(scatter(Projection(xy, labels, 0, "PCA"), ["a", "b", "<c>"]))
+
+    paths = svg.findall("path")
+    assert [path.attrib["d"].count("M") for path in paths] == [7, 3]
+    assert [path.find("title").text for path in paths] == ["a", "<c>"]
 
 
 def test_colours_of_classes_are_distinct() -> None:
