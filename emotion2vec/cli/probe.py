@@ -3,9 +3,10 @@
   train_probe.py --config-dir config/probe --config-name urdu_10fold features=DIR [OVERRIDES]
   train_probe.py --config-name iemocap_epc manifest=FILE.tsv features=DIR text_features=DIR [OVERRIDES]
 
-OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=mean, starred=true, hydra.run.dir=DIR, ...
-Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz,
-predictions.tsv, folds.json and config.yaml to the run's folder. compare_results.py compares two results.
+OVERRIDES are Hydra's: seeds=[1,2,3], epochs=50, layer=last4, layer=each, starred=true, hydra.run.dir=DIR, ...
+Prints a line for each fold and the summary; writes result.json, confusion.csv, embeddings.npz, predictions.tsv,
+folds.json and config.yaml to the run's folder. An interrupted run goes on where it stopped when the same command
+names the same folder with hydra.run.dir=DIR. compare_results.py compares two results.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import emotion2vec
 
 if TYPE_CHECKING:
     from emotion2vec.probe.config import ProbeConfig
-    from emotion2vec.probe.trainer import RunResult
+    from emotion2vec.probe.run_result import RunResult
 
 HELP = "feature store + protocol -> WA, UA, weighted F1 under cross-validation"
 _CONFIG_DIR = Path(emotion2vec.__file__).parents[1] / "config" / "probe"
@@ -63,10 +64,28 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(config, ConversationConfig):
         evaluation = evaluate_conversation(config, run_dir, **where)
         print(table_line(evaluation))
+    elif config.layer == "each":
+        return _run_layers(config, run_dir, **where)
     else:
         evaluation = evaluate(config, run_dir, **where)
     print(f"result: {run_dir / 'result.json'}")
     print(evaluation.last_line())
+    return 0
+
+
+def _run_layers(config: "ProbeConfig", run_dir: Path, **where: Any) -> int:
+    """Evaluate every layer; the last line is that of the layer that is best on the validation parts."""
+    from emotion2vec.probe.layers import LAYERS_NAME, evaluate_layers
+
+    def on_layer(position: int, total: int) -> None:
+        print(f"layer {position} (0 to {total - 1})", flush=True)
+
+    curve = evaluate_layers(config, run_dir, on_layer=on_layer, **where)
+    for position in range(len(curve.layers)):
+        print(curve.line(position))
+    print(f"result: {run_dir / LAYERS_NAME}")
+    print(f"best layer by validation WA: {curve.best}")
+    print(curve.last_line)
     return 0
 
 

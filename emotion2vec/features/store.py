@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from emotion2vec.errors import FeatureStoreError
+from emotion2vec.features.rows import StoredRows
 
 SCHEMA_VERSION = 1
 _MAKE_IT = "make it with scripts/extract_features.py"
@@ -174,42 +175,28 @@ class FeatureStore:
             ) from error
         return rows
 
-    def load(self, layer: str = "last") -> np.ndarray:
-        """Read one layer of all rows into memory as float32 and check that it is finite.
+    def load(
+        self, layer: str = "last", positions: np.ndarray | None = None, *, average: bool = False
+    ) -> np.ndarray:
+        """Read utterances into memory as float32 and check that they are finite.
 
         Args:
-            layer: Of a store with several layers: `last`, `mean` over them, or the position from 0.
+            layer: Of a store with several layers: `last`, `mean` over them, `last4` (mean of the last four), `weighted`
+                (all of them, for a learned sum), or the position from 0.
+            positions: Utterances to read, in this order; None reads all.
+            average: Take the mean over each utterance's rows.
 
         Returns:
-            (sum T, D), or (N, D) of a store with granularity `utterance`.
+            (sum T, D), with `weighted` (sum T, L, D); N rows of a store with granularity `utterance` or when averaged.
 
         Raises:
             FeatureStoreError: The array is missing, cut short, not finite (names the utterance) or has no such layer.
         """
-        rows = np.array(self._one_layer(self.rows(), layer), dtype=np.float32)
-        finite = np.isfinite(rows).all(axis=1)
-        if not finite.all():
-            first = int(
-                np.searchsorted(np.cumsum(self.lengths_N), int(np.argmin(finite)), side="right")
-            )
-            raise FeatureStoreError(
-                f"{self.paths.npy}: {int((~finite).sum())} of {len(rows)} rows hold NaN or infinity, the first of "
-                f"utterance {self.ids[first]!r}; extract it again with --overwrite"
-            )
-        return rows
-
-    def _one_layer(self, rows: np.ndarray, layer: str) -> np.ndarray:
-        """Pick a layer of (sum T, D) or (sum T, L, D); returns (sum T, D)."""
-        num_layers = rows.shape[1] if rows.ndim == 3 else 1
-        if layer == "mean" and rows.ndim == 3:
-            return np.asarray(rows.mean(axis=1, dtype=np.float32))
-        position = num_layers - 1 if layer in ("last", "mean") else int(layer)
-        if position >= num_layers:
-            raise FeatureStoreError(
-                f"{self.paths.npy}: layer {layer} is not there, the store has the positions 0 to {num_layers - 1}; "
-                "extract with --layers all, or choose another layer"
-            )
-        return rows[:, position] if rows.ndim == 3 else rows
+        stored = StoredRows(
+            self.paths.npy, self.rows(), self.lengths_N, self.ids, str(self.header.get("layers"))
+        )
+        chosen = np.arange(len(self.ids)) if positions is None else positions
+        return stored.read(layer, chosen, average=average)
 
     def _check_rows(self) -> None:
         rows = self.rows()

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ProtocolError
-from emotion2vec.probe.trainer import IndexFold
+from emotion2vec.probe.run_result import IndexFold
 
 _NEEDED = ("dialogue", "order", "turn", "speaker")
 

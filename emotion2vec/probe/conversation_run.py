@@ -30,9 +30,10 @@ from emotion2vec.probe.conversation import Window, build_windows, check_no_leak,
 from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.conversation_head import ConversationHead
 from emotion2vec.probe.conversation_text import write_text_store
-from emotion2vec.probe.conversation_train import ConversationData, ConversationRun, train_runs
+from emotion2vec.probe.conversation_train import ConversationData, train_runs
 from emotion2vec.probe.fold_file import PARTS, FoldSet, fold_file_text
 from emotion2vec.probe.head import count_parameters
+from emotion2vec.probe.inputs import check_corpus
 from emotion2vec.probe.predictions import PREDICTIONS_NAME, write_predictions
 from emotion2vec.probe.protocol import (
     EvaluationSet,
@@ -42,9 +43,8 @@ from emotion2vec.probe.protocol import (
     select_utterances,
 )
 from emotion2vec.probe.results import Evaluation, result_json
-from emotion2vec.probe.run import OnFold, check_corpus, load_folds
-from emotion2vec.probe.trainer import IndexFold
-from emotion2vec.progress import progress
+from emotion2vec.probe.run import OnFold, collect_runs, describe_run, load_folds
+from emotion2vec.probe.saved_runs import SavedRuns, remove_saved_runs
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +95,23 @@ def evaluate_conversation(
     run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
     vectors_ND = torch.from_numpy(inputs.vectors_ND).to(resolve_device(config.device))
     data = ConversationData(vectors_ND, windows, chosen.label_index_N, len(chosen.label_names))
-    runs = _train_all(data, indexed, config, on_fold)
-    evaluation = Evaluation(config, inputs.header, chosen, folds, report, tuple(run.result for run in runs),
-                            vectors_ND.shape[1], time.monotonic() - started)  # fmt: skip
-    _write(evaluation, runs, inputs, run_dir)
+    identity = describe_run(config, [inputs.header, inputs.modality], chosen, folds)
+    saved = SavedRuns(run_dir, identity=identity)
+    runs = collect_runs(train_runs(data, indexed, config, saved), folds, config, on_fold)
+    head = ConversationHead(vectors_ND.shape[1], config.hidden_dim, len(chosen.label_names))
+    evaluation = Evaluation(
+        config=config,
+        store_header=inputs.header,
+        chosen=chosen,
+        folds=folds,
+        report=report,
+        runs=runs,
+        num_parameters=count_parameters(head),
+        seconds=time.monotonic() - started,
+        identity=saved.identity,
+    )
+    _write(evaluation, inputs, run_dir)
+    remove_saved_runs(run_dir)
     return evaluation
 
 
@@ -194,22 +207,6 @@ def _restricted(
     return replace(folds, folds=tuple(kept))
 
 
-def _train_all(
-    data: ConversationData, folds: Sequence[IndexFold], config: ConversationConfig, on_fold: OnFold
-) -> list[ConversationRun]:
-    """Train every fold with every seed, and report each fold as it is done."""
-    runs: list[ConversationRun] = []
-    total = len(folds) * len(config.seeds)
-    for run in progress(
-        train_runs(data, folds, config), description="conversation", total=total, unit="run"
-    ):
-        runs.append(run)
-        if len(runs) % len(config.seeds) == 0:
-            done = [run.result for run in runs[-len(config.seeds) :]]
-            on_fold(run.result.fold + 1, len(folds), done)
-    return runs
-
-
 def _open_text(manifest: Manifest, config: ConversationConfig, run_dir: Path) -> FeatureStore:
     """Open the text features; with a model they are made first, where they are not there yet."""
     folder = Path(config.text_features or run_dir / "text_features")
@@ -250,11 +247,9 @@ def _refuse_other_ids(utterances: Sequence[Utterance], store: FeatureStore, sour
 
 def _vectors(store: FeatureStore, utterances: Sequence[Utterance], layer: str) -> np.ndarray:
     """Return the mean over each utterance's rows, in the order asked for, (N, D)."""
-    rows = store.load(layer)
-    starts_N = np.cumsum(store.lengths_N) - store.lengths_N
-    means_ND = np.add.reduceat(rows, starts_N, axis=0) / store.lengths_N[:, None]
     place = {name: index for index, name in enumerate(store.ids)}
-    return means_ND[[place[utterance.id] for utterance in utterances]].astype(np.float32)
+    positions = np.array([place[utterance.id] for utterance in utterances], dtype=np.int64)
+    return store.load(layer, positions, average=True)
 
 
 def _header(headers: Sequence[dict[str, Any]], config: ConversationConfig) -> dict[str, Any]:
@@ -274,9 +269,7 @@ def _header(headers: Sequence[dict[str, Any]], config: ConversationConfig) -> di
     return header
 
 
-def _write(
-    evaluation: Evaluation, runs: Sequence[ConversationRun], inputs: Inputs, run_dir: Path
-) -> None:
+def _write(evaluation: Evaluation, inputs: Inputs, run_dir: Path) -> None:
     """Write the run's files, `result.json` last; embeddings there are none."""
     config = evaluation.config
     assert isinstance(config, ConversationConfig)
@@ -289,21 +282,12 @@ def _write(
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(evaluation.folds, config, evaluation.corpus))
     write_text(run_dir / "confusion.csv", table.getvalue())
-    predictions = evaluation.predictions()
-    assert predictions is not None
-    write_predictions(run_dir / PREDICTIONS_NAME, predictions)
-    head = ConversationHead(evaluation.feature_dim, config.hidden_dim, len(names))
+    write_predictions(run_dir / PREDICTIONS_NAME, evaluation.predictions())
     result = result_json(evaluation)
     result["embeddings"] = None
     result["modality"] = inputs.modality
     result["num_utterances_heard"] = len(inputs.utterances)
     result["probe"] |= {
-        "num_parameters": count_parameters(head),
-        **{
-            key: Path(getattr(config, key)).name
-            for key in ("manifest", "text_features", "text_model")
-        },
+        key: Path(getattr(config, key)).name for key in ("manifest", "text_features", "text_model")
     }
-    for entry, run in zip(result["runs"], runs, strict=True):
-        entry["valid_UAR"] = round(run.valid_uar, 4)
     write_text(run_dir / "result.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")

@@ -1,6 +1,6 @@
 """Train the GRUs on one fold with one seed; train many of those side by side.
 
-In: utterance vectors, `Window`s with label indices, `IndexFold`s. Out: a `ConversationRun` for each fold and seed,
+In: utterance vectors, `Window`s with label indices, `IndexFold`s. Out: a `RunResult` for each fold and seed,
 which is a function of (vectors, fold, seed, settings) and not of the number of threads. N utterances of the manifest,
 W windows, D width, K labels; otherwise as in `conversation_head.py`. Paper: Section 5.4.
 """
@@ -19,7 +19,9 @@ from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.conversation_head import ConversationBatch, ConversationHead
 from emotion2vec.probe.jobs import train_each
 from emotion2vec.probe.metrics import Scores, confusion_matrix, scores
-from emotion2vec.probe.trainer import IndexFold, RunResult, build_optimizer
+from emotion2vec.probe.recipe import build_optimizer
+from emotion2vec.probe.run_result import IndexFold, RunResult
+from emotion2vec.probe.saved_runs import SavedRuns
 from emotion2vec.seeding import derive_rng, derive_seed
 
 _TEST_BATCH = 512
@@ -67,19 +69,6 @@ class ConversationData:
         return ConversationData(scaled_ND, self.windows, self.labels_W, self.num_labels)
 
 
-@dataclass(frozen=True)
-class ConversationRun:
-    """One fold with one seed.
-
-    Attributes:
-        result: As of the probe; its curve and `valid_wa` hold the validation WA, its best epoch is that of the UAR.
-        valid_uar: Validation UAR of the best epoch in percent.
-    """
-
-    result: RunResult
-    valid_uar: float
-
-
 def train_run(
     data: ConversationData,
     fold: IndexFold,
@@ -87,7 +76,7 @@ def train_run(
     fold_number: int,
     seed: int,
     config: ConversationConfig,
-) -> ConversationRun:
+) -> RunResult:
     """Train one head and test it at the epoch of the best validation UAR.
 
     Args:
@@ -109,7 +98,7 @@ def train_run(
         data.vectors_ND.shape[1], config.hidden_dim, data.num_labels,
         dropout=config.dropout, generator=generator,
     ).to(data.vectors_ND.device)  # fmt: skip
-    optimizer, schedule = build_optimizer(head, config)
+    optimizer, schedule = build_optimizer([head], [config.lr], config)
     best, best_epoch, best_state, curve = Scores(-1, -1, -1, -1), 0, head.state_dict(), []
     for epoch in range(1, config.epochs + 1):
         order = derive_rng("conversation", seed, fold_number, epoch).permutation(fold.train)
@@ -127,28 +116,44 @@ def train_run(
             best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best_state)
     predicted_N = _predict(head, data, fold.test)
-    confusion_KK, nothing = _confusion(data, fold.test, predicted_N), np.empty((0, 0), np.float32)
-    result = RunResult(fold_number, seed, confusion_KK, best_epoch, best.wa, tuple(curve), nothing,
-                       predicted_N)  # fmt: skip
-    return ConversationRun(result, best.ua)
+    return RunResult(
+        fold=fold_number,
+        seed=seed,
+        confusion_KK=_confusion(data, fold.test, predicted_N),
+        best_epoch=best_epoch,
+        valid_wa=best.wa,
+        valid_ua=best.ua,
+        curve=tuple(curve),
+        embeddings_NH=np.empty((0, 0), np.float32),
+        predicted_N=predicted_N,
+        lr=config.lr,
+    )
 
 
 def train_runs(
-    data: ConversationData, folds: Sequence[IndexFold], config: ConversationConfig
-) -> Iterator[ConversationRun]:
+    data: ConversationData,
+    folds: Sequence[IndexFold],
+    config: ConversationConfig,
+    saved: SavedRuns | None = None,
+) -> Iterator[RunResult]:
     """Train every fold with every seed.
 
     Args:
         data: All windows.
         folds: The folds.
         config: Settings; `jobs` runs are trained at the same time, each on one core.
+        saved: Where finished runs are kept and found.
 
     Yields:
         Results, fold by fold and within one seed by seed.
     """
 
-    def train(number: int, seed: int) -> ConversationRun:
-        return train_run(data, folds[number], fold_number=number, seed=seed, config=config)
+    def train(number: int, seed: int) -> RunResult:
+        found = saved.load(number, seed) if saved else None
+        if found is not None:
+            return found
+        found = train_run(data, folds[number], fold_number=number, seed=seed, config=config)
+        return saved.save(found) if saved else found
 
     yield from train_each(
         train,

@@ -15,7 +15,7 @@ from emotion2vec.data import splits as split_rules
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.fold_file import PARTS, SINGLE_FOLD_RULES, FoldSet
-from emotion2vec.probe.trainer import IndexFold
+from emotion2vec.probe.run_result import IndexFold
 
 logger = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ import emotion2vec
 from emotion2vec.files import replacing, write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.fold_file import FoldSet
-from emotion2vec.probe.head import ProbeHead, count_parameters
 from emotion2vec.probe.metrics import Scores, label_scores, scores
 from emotion2vec.probe.predictions import PREDICTIONS_NAME, StoredPredictions, write_predictions
 from emotion2vec.probe.protocol import EvaluationSet, FoldReport
+from emotion2vec.probe.run_result import RunResult
 from emotion2vec.probe.statistics import (
     BOOTSTRAP_SEED,
     LEVEL,
@@ -36,7 +36,6 @@ from emotion2vec.probe.statistics import (
     bootstrap_intervals,
     number_units,
 )
-from emotion2vec.probe.trainer import RunResult
 
 SCHEMA_VERSION = 1
 METRICS = {"WA": "wa", "UA": "ua", "WF1": "wf1", "UAR": "uar", "macro_F1": "macro_f1"}
@@ -69,8 +68,10 @@ class Evaluation:
         folds: The folds.
         report: Speakers that folds share.
         runs: Results, fold by fold and within one seed by seed.
-        feature_dim: Width D.
+        num_parameters: Of a head.
         seconds: Time that it took.
+        identity: Digest of settings, features and folds.
+        utterance_header: The second store's JSON; None where there is none.
     """
 
     config: ProbeConfig
@@ -79,8 +80,10 @@ class Evaluation:
     folds: FoldSet
     report: FoldReport
     runs: tuple[RunResult, ...]
-    feature_dim: int
+    num_parameters: int
     seconds: float
+    identity: str
+    utterance_header: dict[str, Any] | None = None
 
     @property
     def corpus(self) -> str:
@@ -119,12 +122,10 @@ class Evaluation:
         position = {name: index for index, name in enumerate(self.chosen.rows.ids)}
         return sorted(position[name] for name in self.folds.folds[fold].test)
 
-    def predictions(self) -> StoredPredictions | None:
-        """Gather every tested utterance's answers; None where the trainer kept none."""
+    def predictions(self) -> StoredPredictions:
+        """Gather every tested utterance's answers."""
         by_seed: dict[int, list[np.ndarray]] = {seed: [] for seed in self.config.seeds}
         for run in self.runs:
-            if run.predicted_N is None:
-                return None
             by_seed[run.seed].append(run.predicted_N)
         order = [self.tested_positions(run.fold) for run in self.first_seed()]
         positions = [position for fold in order for position in fold]
@@ -164,9 +165,7 @@ def write_result(evaluation: Evaluation, run_dir: Path) -> None:
     )
     write_text(run_dir / "confusion.csv", table.getvalue())
     _write_embeddings(evaluation, run_dir / "embeddings.npz")
-    predictions = evaluation.predictions()
-    if predictions is not None:
-        write_predictions(run_dir / PREDICTIONS_NAME, predictions)
+    write_predictions(run_dir / PREDICTIONS_NAME, evaluation.predictions())
     write_text(
         run_dir / "result.json",
         json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n",
@@ -177,14 +176,17 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
     """Build the contents of `result.json`."""
     config = evaluation.config
     first = evaluation.runs[0]
-    head = ProbeHead(evaluation.feature_dim, config.hidden_dim, len(evaluation.chosen.label_names))
     return {
         "schema_version": SCHEMA_VERSION,
         "protocol": config.protocol,
         "corpus": evaluation.corpus,
         "synthetic": bool(evaluation.store_header.get("synthetic", False)),
         "valid_is_test": config.starred,
+        "identity": evaluation.identity,
+        "head": config.head,
+        "layer": config.layer,
         "features": evaluation.store_header,
+        "utterance_features": evaluation.utterance_header,
         "labels": list(evaluation.chosen.label_names),
         "num_utterances": len(evaluation.chosen.rows.ids),
         "runs": [
@@ -192,6 +194,7 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
             for run, score in zip(evaluation.runs, evaluation.run_scores, strict=True)
         ],
         "summary": {name: asdict(evaluation.summary(name)) for name in METRICS},
+        **_layer_weights_json(evaluation),
         **_statistics_json(evaluation),
         "confusion": evaluation.confusion().tolist(),
         "num_folds": len(evaluation.folds.folds),
@@ -201,7 +204,8 @@ def result_json(evaluation: Evaluation) -> dict[str, Any]:
         "probe": {
             **asdict(config),
             "features": Path(config.features).name,
-            "num_parameters": count_parameters(head),
+            "utterance_features": Path(config.utterance_features).name,
+            "num_parameters": evaluation.num_parameters,
         },
         "embeddings": "embeddings.npz",
         "seconds": round(evaluation.seconds, 3),
@@ -221,20 +225,25 @@ def _folds_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def _layer_weights_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Build `layer_weights`: the mean over all runs, where a sum of layers was learned."""
+    learned = [run.layer_weights_L for run in evaluation.runs if run.layer_weights_L is not None]
+    return {"layer_weights": np.mean(learned, axis=0).round(6).tolist()} if learned else {}
+
+
 def _statistics_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Build `per_class` and, where every answer is known, `predictions` and `intervals`."""
-    contents: dict[str, Any] = {"per_class": _per_class_json(evaluation)}
-    predictions = evaluation.predictions()
-    if predictions is not None:
-        contents["predictions"] = PREDICTIONS_NAME
-        contents["intervals"] = {
+    """Build `per_class`, `predictions` and `intervals`."""
+    return {
+        "per_class": _per_class_json(evaluation),
+        "predictions": PREDICTIONS_NAME,
+        "intervals": {
             "method": "percentile bootstrap",
             "level": LEVEL,
             "resamples": NUM_RESAMPLES,
             "seed": BOOTSTRAP_SEED,
-            **_intervals_json(predictions),
-        }
-    return contents
+            **_intervals_json(evaluation.predictions()),
+        },
+    }
 
 
 def _intervals_json(predictions: StoredPredictions) -> dict[str, Any]:
@@ -292,6 +301,8 @@ def _run_json(run: RunResult, score: Scores) -> dict[str, Any]:
         "seed": run.seed,
         **{name: round(getattr(score, attribute), 4) for name, attribute in METRICS.items()},
         "valid_WA": round(run.valid_wa, 4),
+        "valid_UAR": round(run.valid_ua, 4),
+        "lr": run.lr,
         "best_epoch": run.best_epoch,
         "confusion": run.confusion_KK.tolist(),
     }

@@ -5,13 +5,14 @@ In: a YAML of `config/probe/` with overrides, through Hydra. Out: `result.json`,
 Section 4.3.
 """
 
+import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.utils import setup_globals
@@ -23,20 +24,25 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from emotion2vec.data.manifest import read_card, read_manifest
 from emotion2vec.errors import ConfigError, ProtocolError
 from emotion2vec.features.store import FeatureStore
-from emotion2vec.features.upstreams import resolve_device
 from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.fold_file import FoldSet, check_fold_file, fold_file_text, read_fold_file
+from emotion2vec.probe.head import count_parameters
+from emotion2vec.probe.inputs import check_corpus, load_inputs
 from emotion2vec.probe.protocol import (
+    EvaluationSet,
     Rows,
     check_folds,
     index_folds,
     make_folds,
     select_utterances,
 )
+from emotion2vec.probe.recipe import build_head_for
 from emotion2vec.probe.results import Evaluation, write_result
-from emotion2vec.probe.trainer import IndexFold, PackedFeatures, RunResult, train_runs
+from emotion2vec.probe.run_result import RunResult
+from emotion2vec.probe.saved_runs import SavedRuns, remove_saved_runs
+from emotion2vec.probe.trainer import train_runs
 from emotion2vec.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -90,14 +96,16 @@ def evaluate(
     *,
     config_dir: Path,
     on_fold: OnFold,
+    keep_runs: bool = False,
 ) -> Evaluation:
-    """Run a protocol and write its result.
+    """Run a protocol and write its result; runs that an interrupted call has finished are not trained again.
 
     Args:
         config: The settings.
         run_dir: Where the result goes.
         config_dir: Folder that `fold_file` is relative to.
         on_fold: Called when a fold is done.
+        keep_runs: Leave the finished runs beside the result, for a caller that may call again.
 
     Raises:
         ConfigError: No features given, or a device that is not there.
@@ -105,49 +113,86 @@ def evaluate(
         ProtocolError: The protocol does not fit them.
     """
     started = time.monotonic()
-    if not config.features:
-        raise ConfigError(
-            "no features given; say features=DIR, a folder that extract_features.py wrote"
-        )
-    store = FeatureStore.open(config.features, config.split)
-    check_corpus(config, store)
-    chosen = select_utterances(
-        Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits),
-        config,
-        config.features,
-    )
+    store, chosen = open_features(config)
     folds = load_folds(chosen.rows, config, config_dir)
     report = check_folds(folds, chosen.rows)
     logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
                 config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
                 max(report.shared_speakers), report.num_speakers)  # fmt: skip
     indexed = index_folds(folds, chosen, config)
-    features = _load_features(
-        store, chosen.positions, chosen.label_index_N, len(chosen.label_names), config
-    )
+    inputs = load_inputs(store, chosen, config)
     run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
-    runs = _train_all(features, indexed, config, on_fold)
-    dim, seconds = features.frames_FD.shape[1], time.monotonic() - started
-    evaluation = Evaluation(config, store.header, chosen, folds, report, runs, dim, seconds)
+    identity = describe_run(config, [store.header, inputs.utterance_header], chosen, folds)
+    saved = SavedRuns(run_dir, identity=identity)
+    runs = collect_runs(train_runs(inputs.features, indexed, config, saved), folds, config, on_fold)
+    evaluation = Evaluation(
+        config=config,
+        store_header=store.header,
+        chosen=chosen,
+        folds=folds,
+        report=report,
+        runs=runs,
+        num_parameters=count_parameters(build_head_for(inputs.features, config)),
+        seconds=time.monotonic() - started,
+        identity=saved.identity,
+        utterance_header=inputs.utterance_header,
+    )
     write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
     write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))
     write_result(evaluation, run_dir)
+    if not keep_runs:
+        remove_saved_runs(run_dir)
     return evaluation
 
 
-def _train_all(
-    features: PackedFeatures, folds: Sequence[IndexFold], config: ProbeConfig, on_fold: OnFold
+def open_features(config: ProbeConfig) -> tuple[FeatureStore, EvaluationSet]:
+    """Open the feature store and choose the utterances.
+
+    Raises:
+        ConfigError: No features given.
+        FeatureStoreError: The features are missing or damaged.
+        ProtocolError: They are of another corpus, or have not the labels.
+    """
+    if not config.features:
+        raise ConfigError(
+            "no features given; say features=DIR, a folder that extract_features.py wrote"
+        )
+    store = FeatureStore.open(config.features, config.split)
+    check_corpus(config, store)
+    rows = Rows(store.ids, store.labels, store.speakers, store.sessions, store.splits)
+    return store, select_utterances(rows, config, config.features)
+
+
+def collect_runs(
+    runs: Iterable[RunResult], folds: FoldSet, config: ProbeConfig, on_fold: OnFold
 ) -> tuple[RunResult, ...]:
-    """Train every fold with every seed, and report each fold as it is done."""
-    runs: list[RunResult] = []
-    total = len(folds) * len(config.seeds)
-    for run in progress(
-        train_runs(features, folds, config), description="probe", total=total, unit="run"
-    ):
-        runs.append(run)
-        if len(runs) % len(config.seeds) == 0:
-            on_fold(run.fold + 1, len(folds), runs[-len(config.seeds) :])
-    return tuple(runs)
+    """Wait for every fold with every seed, and report each fold as it is done."""
+    done: list[RunResult] = []
+    total = len(folds.folds) * len(config.seeds)
+    for run in progress(runs, description=config.protocol, total=total, unit="run"):
+        done.append(run)
+        if len(done) % len(config.seeds) == 0:
+            on_fold(run.fold + 1, len(folds.folds), done[-len(config.seeds) :])
+    return tuple(done)
+
+
+def describe_run(
+    config: ProbeConfig, headers: Sequence[Any], chosen: EvaluationSet, folds: FoldSet
+) -> str:
+    """Put everything that decides the outcome of a fold and seed into one text."""
+    ways = (
+        "jobs",
+        "seeds",
+        "features",
+        "utterance_features",
+        "fold_file",
+    )  # do not, or stand below
+    settings = {key: value for key, value in asdict(config).items() if key not in ways}
+    labels = [*map(str, chosen.label_names), *map(str, chosen.label_index_N.tolist())]
+    return json.dumps(
+        [settings, headers, labels, list(chosen.rows.ids), [asdict(fold) for fold in folds.folds]],
+        sort_keys=True,
+    )
 
 
 def write_folds(config: ProbeConfig, manifest: Path, *, config_dir: Path) -> tuple[Path, FoldSet]:
@@ -204,31 +249,6 @@ def read_rows(manifest: Path) -> Rows:
     utterances = read_manifest(manifest).utterances
     columns = ("id", "label", "speaker", "session", "split")
     return Rows(*([getattr(utterance, column) for utterance in utterances] for column in columns))
-
-
-def check_corpus(config: ProbeConfig, store: FeatureStore) -> None:
-    """Refuse to file the features of one corpus under the name of another."""
-    found = store.header.get("corpus")
-    if config.corpus and found and config.corpus != found:
-        raise ProtocolError(
-            f"{config.protocol} is a protocol of {config.corpus}, but the features in {config.features} are of "
-            f"{found}; use a protocol of that corpus or folder_5fold, or say corpus=null to keep their own name"
-        )
-
-
-def _load_features(
-    store: FeatureStore, positions: Any, label_index_N: Any, num_labels: int, config: ProbeConfig
-) -> PackedFeatures:
-    """Load the frames of all utterances and keep those at the positions."""
-    device = resolve_device(config.device)
-    dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
-    frames_FD = torch.from_numpy(store.load(config.layer)).to(device, dtype)
-    lengths_N = torch.from_numpy(store.lengths_N)
-    everything = PackedFeatures(frames_FD, lengths_N, torch.zeros_like(lengths_N), num_labels)
-    kept = everything if len(positions) == len(lengths_N) else everything.gather(positions)
-    return PackedFeatures(
-        kept.frames_FD, kept.lengths_N, torch.from_numpy(label_index_N), num_labels
-    )
 
 
 def _to_object(composed: DictConfig) -> ProbeConfig:

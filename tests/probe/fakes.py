@@ -11,7 +11,7 @@ from emotion2vec.data.utterance import Utterance
 from emotion2vec.features.store import CheckpointIdentity, StoreSettings
 from emotion2vec.features.store_writer import Computed, FeatureStoreWriter
 from emotion2vec.probe.config import ProbeConfig
-from emotion2vec.probe.trainer import PackedFeatures
+from emotion2vec.probe.packed import PackedFeatures
 
 LABELS = ("angry", "happy", "neutral", "sad")
 

@@ -13,7 +13,7 @@ from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.conversation import build_windows, check_no_leak, count_gaps
 from emotion2vec.probe.fold_file import read_fold_file
 from emotion2vec.probe.run import compose_config
-from emotion2vec.probe.trainer import IndexFold
+from emotion2vec.probe.run_result import IndexFold
 from tests.corpora.releases import iemocap
 from tests.oracles.conversation import history_of
 from tests.probe.conversations import make_conversations

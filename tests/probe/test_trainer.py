@@ -1,15 +1,18 @@
 """Training: the authors' recipe, the same result however it is spread over cores."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from emotion2vec.errors import ProtocolError
-from emotion2vec.probe import trainer
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.head import ProbeHead
-from emotion2vec.probe.trainer import IndexFold, PackedFeatures, RunResult, train_run, train_runs
+from emotion2vec.probe.packed import PackedFeatures
+from emotion2vec.probe.run_result import IndexFold, RunResult
+from emotion2vec.probe.trainer import RunSpec, train_group, train_runs
 from emotion2vec.seeding import derive_rng, derive_seed
 from tests.probe.fakes import config, packed
 
@@ -24,13 +27,19 @@ FOLDS = tuple(
 )
 
 
+def train_run(
+    features: PackedFeatures, fold: IndexFold, *, fold_number: int, seed: int, config: ProbeConfig
+) -> RunResult:
+    return train_group(features, [RunSpec(fold_number, fold, seed, config.lr)], config)[0]
+
+
 def one_by_one(
     features: PackedFeatures, fold: IndexFold, *, seed: int, settings: ProbeConfig
 ) -> tuple:
     """The recipe written plainly, on padded batches: (losses, best epoch, logits of the test utterances)."""
-    frames = features.frames_FD.split(features.lengths_N.tolist())
+    frames = features.frames.split(features.lengths_N.tolist())
     generator = torch.Generator().manual_seed(derive_seed("probe", seed, 0) % 2**63)
-    dims = (features.frames_FD.shape[1], settings.hidden_dim, features.num_labels)
+    dims = (features.frame_dim, settings.hidden_dim, features.num_labels)
     head = ProbeHead(*dims, generator=generator)
     optimizer = torch.optim.RMSprop(head.parameters(), lr=5e-4, momentum=0.9)
     schedule = torch.optim.lr_scheduler.CyclicLR(
@@ -69,7 +78,7 @@ def one_by_one(
 def test_packed_training_is_the_authors_recipe(
     monkeypatch: pytest.MonkeyPatch, cached_frames: int
 ) -> None:
-    monkeypatch.setattr(trainer, "_CACHED_FRAMES", cached_frames)
+    monkeypatch.setattr(ProbeHead, "cached_frames", cached_frames)
     settings = config(epochs=25)
     features = packed()
     losses, best_epoch, test_logits = one_by_one(features, FOLDS[0], seed=1, settings=settings)
@@ -107,7 +116,7 @@ def test_runs_side_by_side_equal_runs_alone(jobs: int) -> None:
 def test_a_loss_that_is_not_finite_is_an_error() -> None:
     features = packed()
     huge = PackedFeatures(
-        features.frames_FD * 1e38, features.lengths_N, features.labels_N, features.num_labels
+        features.frames * 1e38, features.lengths_N, features.labels_N, features.num_labels
     )
     with pytest.raises(
         ProtocolError, match=r"fold 3, seed 1: the loss is (nan|inf) in epoch 1; .*standardise=true"
@@ -131,7 +140,7 @@ def test_the_first_of_equally_good_epochs_is_tested() -> None:
 
 def test_the_test_part_does_not_influence_training() -> None:
     features = packed()
-    changed = features.frames_FD.clone()
+    changed = features.frames.clone()
     starts = features.lengths_N.cumsum(0) - features.lengths_N
     for index in FOLDS[0].test:
         changed[starts[index] : starts[index] + features.lengths_N[index]] = 1e3
@@ -143,15 +152,68 @@ def test_the_test_part_does_not_influence_training() -> None:
     assert runs[0].curve == runs[1].curve
 
 
-def test_gather_picks_utterances_in_the_order_given() -> None:
+def test_runs_computed_at_once_are_the_runs_computed_alone() -> None:
     features = packed()
-    parts = features.frames_FD.split(features.lengths_N.tolist())
-    chosen = features.gather(np.array([4, 0, 4, 29]))
-    assert torch.equal(chosen.frames_FD, torch.cat([parts[4], parts[0], parts[4], parts[29]]))
-    assert torch.equal(chosen.labels_N, features.labels_N[[4, 0, 4, 29]])
+    alone = list(train_runs(features, FOLDS, config()))
+    at_once = list(train_runs(features, FOLDS, config(runs_together=4)))
+    assert [(run.fold, run.seed) for run in at_once] == [(run.fold, run.seed) for run in alone]
+    for one, other in zip(at_once, alone, strict=True):
+        np.testing.assert_allclose(one.curve, other.curve, rtol=1e-4)
+        assert np.array_equal(one.confusion_KK, other.confusion_KK)
+        np.testing.assert_allclose(one.embeddings_NH, other.embeddings_NH, rtol=1e-4, atol=1e-5)
 
 
-def test_standardised_features_have_mean_0_and_variance_1_on_the_training_part() -> None:
-    scaled = packed().standardised(FOLDS[0].train).gather(FOLDS[0].train).frames_FD
-    torch.testing.assert_close(scaled.mean(0), torch.zeros(5), atol=1e-5, rtol=0)
-    torch.testing.assert_close(scaled.std(0, correction=0), torch.ones(5), atol=1e-5, rtol=0)
+def test_a_run_with_fewer_batches_stands_still_while_others_go_on() -> None:
+    features, settings = packed(), config(epochs=3)
+    short = IndexFold(FOLDS[0].train[:5], FOLDS[0].valid, FOLDS[0].test)
+    specs = [RunSpec(0, short, 1, settings.lr), RunSpec(1, FOLDS[1], 1, settings.lr)]
+    at_once = train_group(features, specs, settings)
+    alone = [train_group(features, [spec], settings)[0] for spec in specs]
+    for one, other in zip(at_once, alone, strict=True):
+        np.testing.assert_allclose(one.curve, other.curve, rtol=1e-4)
+
+
+def test_the_learning_rate_of_the_best_validation_is_kept() -> None:
+    features = packed()
+    found = next(iter(train_runs(features, FOLDS[:1], config(lr_search=[1e-9, 5e-3], seeds=[1]))))
+    tried = {
+        lr: next(iter(train_runs(features, FOLDS[:1], config(lr=lr, max_lr=2 * lr, seeds=[1]))))
+        for lr in (1e-9, 5e-3)
+    }
+    assert tried[5e-3].valid_wa > tried[1e-9].valid_wa
+    assert found.lr == 5e-3
+    assert found.curve == tried[5e-3].curve
+
+
+def test_steps_are_validated_at_every_interval_and_at_the_end() -> None:
+    settings = config(
+        head="superb", optimizer="adam", schedule="constant", steps=25, eval_steps=10, lr=1e-3
+    )
+    features = one_row_each(packed())
+    run = train_run(features, FOLDS[0], fold_number=0, seed=1, config=settings)
+    assert [number for number, _, _ in run.curve] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("head", ["linear", "gru"])
+def test_a_head_learns_what_can_be_told_from_the_frames(head: str) -> None:
+    settings = config(head=head, epochs=40, lr=2e-3, max_lr=4e-3, seeds=[1])
+    runs = list(train_runs(packed(), FOLDS, settings))
+    right = sum(run.confusion_KK.trace() for run in runs)
+    assert right / sum(run.confusion_KK.sum() for run in runs) > 0.5  # chance: a third
+
+
+def test_learned_layer_weights_are_in_the_result() -> None:
+    features = packed()
+    layers = torch.stack([torch.randn(len(features.frames), 5), features.frames], dim=1)
+    several = replace(features, frames=layers)
+    settings = config(layer="weighted", epochs=30, lr=5e-3, max_lr=1e-2)
+    run = train_run(several, FOLDS[0], fold_number=0, seed=1, config=settings)
+    assert run.layer_weights_L.sum() == pytest.approx(1)
+    assert run.layer_weights_L[1] > 0.55, "the layer that tells the label gets more weight"
+
+
+def one_row_each(features: PackedFeatures) -> PackedFeatures:
+    means = [frames.mean(0) for frames in features.frames.split(features.lengths_N.tolist())]
+    return replace(
+        features, frames=torch.stack(means), lengths_N=torch.ones(len(means), dtype=torch.int64)
+    )
