@@ -122,13 +122,15 @@ def _print_list(plan: "Plan", arguments: argparse.Namespace) -> None:
 
 
 def _print_outcome(outcome: "Outcome") -> None:
+    from emotion2vec.report.protocols import shown_metrics
     from emotion2vec.report.records import read_result
 
     text = outcome.reason
     if outcome.result is not None:
         result = read_result(outcome.result)
         scores = " ".join(
-            f"{name} {score.mean:.2f}+-{score.std:.2f}" for name, score in result.summary.items()
+            f"{name} {result.summary[name].mean:.2f}+-{result.summary[name].std:.2f}"
+            for name in shown_metrics(result.protocol)
         )
         text = f"{scores} folds={result.num_folds} seeds={result.num_seeds}"
     badges = "".join(f" {badge}" for badge in outcome.cell.badges)

@@ -13,6 +13,7 @@ from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.run import compose_config
 from emotion2vec.report.paper import PaperTable, Row, paper_tables
+from emotion2vec.report.tables import OPTIMISTIC_BADGE, SYNTHETIC_BADGE
 from emotion2vec.reproduction.coverage import measure_coverage
 from emotion2vec.reproduction.library import Library, StoreEntry, known_rows
 
@@ -23,6 +24,8 @@ _MANAGED = {
     "protocol": "--table", "corpus": "--table", "hydra.run.dir": "--out",
 }  # fmt: skip
 FIGURES = {"3": "umap_iemocap", "4": "umap_subesco"}
+PARTIAL_BADGE = "PARTIAL"
+POOLED_BADGE = "ONE VECTOR AN UTTERANCE"
 _FIGURE_ROWS = ("wavlm_base", "data2vec", "emotion2vec")
 # inputs of a probe -> for each store that it reads, kinds that will do
 _KINDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -40,7 +43,7 @@ class Cell:
         name: `protocol[+starred][+inputs]/row`, its folder below `cells`.
         protocol: The protocol.
         row: Row that its features belong to.
-        title: What made the features.
+        title: What it is called on the page of all results, as `PaperTable.row_name` calls a row.
         entries: Feature stores that it reads.
         config: All settings, with the features filled in; None where it cannot run.
         badges: What a reader must know before believing the result.
@@ -78,11 +81,13 @@ class Plan:
         cells: Name -> cell, in the order in which they run.
         tables: Each table with its rows.
         figures: Number of a figure -> names of its cells.
+        overrides: Settings that the command line changed.
     """
 
     cells: Mapping[str, Cell]
     tables: tuple[tuple[PaperTable, tuple[TableRow, ...]], ...]
     figures: Mapping[str, tuple[str, ...]]
+    overrides: tuple[str, ...] = ()
 
     def used_by(self, name: str) -> str:
         """Name the tables and figures that show a cell."""
@@ -129,11 +134,12 @@ def make_plan(request: Request, library: Library) -> Plan:
     )
     figures = {
         number: tuple(
-            maker.add(FIGURES[number], _own_row(key, library)) for key in _figure_rows(library)
+            maker.add(FIGURES[number], row, row.title)
+            for row in (_own_row(key, library) for key in _figure_rows(library))
         )
         for number in request.figures
     }
-    return Plan(maker.cells, tables, figures)
+    return Plan(maker.cells, tables, figures, request.overrides)
 
 
 class _CellMaker:
@@ -153,17 +159,22 @@ class _CellMaker:
         protocols = [column.protocol for column in table.columns]
         for row in table.rows:
             shown = [] if row.reported_only else [p for p in protocols if p in row.figures]
-            yield TableRow(row, {protocol: self.add(protocol, row) for protocol in shown})
+            yield self._table_row(row, shown, table.row_name(row))
         for row in _own_rows(table, self._library):
-            yield TableRow(row, {protocol: self.add(protocol, row) for protocol in protocols})
+            is_spoken = row.inputs in ("speech", "text", "speech+text")
+            title = f"{row.group}: {row.title}" if is_spoken else row.title
+            yield self._table_row(row, protocols, title)
 
-    def add(self, protocol: str, row: Row) -> str:
-        """Make a cell if it is not there yet; returns its name."""
+    def _table_row(self, row: Row, protocols: Sequence[str], title: str) -> TableRow:
+        return TableRow(row, {protocol: self.add(protocol, row, title) for protocol in protocols})
+
+    def add(self, protocol: str, row: Row, title: str) -> str:
+        """Make a cell if it is not there yet, called `title` on the page of all results; returns its name."""
         marks = ["starred"] if row.starred else []
         marks += [row.inputs] if row.inputs != "frames" else []
         name = f"{'+'.join([protocol, *marks])}/{row.key}"
         if name not in self.cells:
-            cell = Cell(name, protocol, row.key, _title(row, self._library))
+            cell = Cell(name, protocol, row.key, title)
             config = replace(self._config(protocol), starred=row.starred)
             self.cells[name] = (
                 self._conversation_cell(cell, row.inputs, config)
@@ -234,9 +245,10 @@ class _CellMaker:
         first = cell.entries[0]
         coverage = measure_coverage(config, first, self._request.config_dir)
         synthetic = any(entry.synthetic for entry in cell.entries)
-        badges = ("SYNTHETIC",) if synthetic else ()
+        badges = [SYNTHETIC_BADGE] if synthetic else []
+        badges += [OPTIMISTIC_BADGE] if config.starred else []
         if first.kind == "utterance" and not isinstance(config, ConversationConfig):
-            badges = (*badges, "ONE VECTOR AN UTTERANCE")
+            badges.append(POOLED_BADGE)
         if not coverage.is_complete:
             counts = f"{coverage.found} of {coverage.expected} utterances"
             if not synthetic and not self._request.partial:
@@ -245,10 +257,10 @@ class _CellMaker:
                     "--partial to evaluate what is there with folds by rule"
                 )
                 return replace(cell, reason=reason)
-            badges = badges if synthetic else (*badges, f"PARTIAL {counts}")
+            badges += [] if synthetic else [f"{PARTIAL_BADGE} {counts}"]
             config = replace(config, fold_file=None)
         config.validate()
-        return replace(cell, config=config, badges=badges)
+        return replace(cell, config=config, badges=tuple(badges))
 
 
 def _own_rows(table: PaperTable, library: Library) -> list[Row]:
@@ -257,7 +269,8 @@ def _own_rows(table: PaperTable, library: Library) -> list[Row]:
     A row of ablations is shown in its own tables only, and those take no row of models; what the paper has not at all
     goes into a table of ablations when it was named on the command line.
     """
-    rows = [_own_row(key, library) for key in _open_keys(table, library)]
+    group = "Not in the paper's table" if table.rows else ""
+    rows = [replace(_own_row(key, library), group=group) for key in _open_keys(table, library)]
     if not any(row.inputs in ("speech", "text") for row in table.rows):
         return rows
     text_keys = list(dict.fromkeys(entry.row for entry in library.text))
@@ -302,14 +315,6 @@ def _own_row(key: str, library: Library) -> Row:
         reported_only=False,
         figures={},
     )
-
-
-def _title(row: Row, library: Library) -> str:
-    """Name what made the features as one would outside a table."""
-    how = {"utterance": ", utterance tokens", "both": ", utterance tokens with frames"}
-    title = _own_row(row.key, library).title + how.get(row.inputs, "")
-    title += f", {row.inputs}" if row.inputs in ("speech", "text", "speech+text") else ""
-    return f"{title}*" if row.starred else title
 
 
 def _overrides_for(protocol: str, overrides: Sequence[str]) -> list[str]:

@@ -14,8 +14,9 @@ from emotion2vec.progress import progress
 from emotion2vec.report.html import render_report
 from emotion2vec.report.output import write_atomically
 from emotion2vec.report.picture import AROUSAL, CLASS, make_panel, render_picture
+from emotion2vec.report.protocols import partial_corpus
 from emotion2vec.report.records import ProbeResult, read_result
-from emotion2vec.reproduction.cells import Plan
+from emotion2vec.reproduction.cells import PARTIAL_BADGE, Plan
 from emotion2vec.reproduction.execute import Outcome, results
 from emotion2vec.reproduction.tables import write_tables
 
@@ -44,7 +45,12 @@ def write_outputs(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Pa
     for number, names in plan.figures.items():
         written += _write_figure(number, [shown[name] for name in names if name in shown], out)
     if shown:
-        page = render_report(list(shown.values()), title=TITLE)
+        missing = [
+            (outcome.cell.name, outcome.reason or "not run yet")
+            for outcome in outcomes
+            if outcome.result is None
+        ]
+        page = render_report(list(shown.values()), title=TITLE, skipped=missing)
         write_atomically(out / "report.html", page.encode())
         written.append(out / "report.html")
     return written
@@ -52,9 +58,11 @@ def write_outputs(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Pa
 
 def _named(outcome: Outcome, path: Path) -> ProbeResult:
     """Read a result and name it by its row; the page must not show a part of a corpus as the whole."""
-    partial = [badge for badge in outcome.cell.badges if badge.startswith("PARTIAL")]
-    name = f"{outcome.cell.title} ({partial[0]})" if partial else outcome.cell.title
-    return replace(read_result(path), name=name)
+    result = replace(read_result(path), name=outcome.cell.title)
+    partial = [badge for badge in outcome.cell.badges if badge.startswith(PARTIAL_BADGE)]
+    if not partial or partial_corpus(result) is not None:  # the page says the latter itself
+        return result
+    return replace(result, name=f"{result.name} ({partial[0]})")
 
 
 def _write_figure(number: str, shown: Sequence[ProbeResult], out: Path) -> Iterator[Path]:

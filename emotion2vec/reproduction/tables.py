@@ -13,15 +13,17 @@ from typing import Any
 from emotion2vec.files import write_text
 from emotion2vec.report.paper import Column, PaperTable
 from emotion2vec.report.records import ProbeResult, read_result
+from emotion2vec.report.tables import SYNTHETIC_BADGE
 from emotion2vec.report.uncertainty import StoredIntervals, stored_intervals
-from emotion2vec.reproduction.cells import Plan, TableRow
+from emotion2vec.reproduction.cells import PARTIAL_BADGE, Plan, TableRow
 from emotion2vec.reproduction.execute import Outcome
 
 SCHEMA_VERSION = 1
 _DASH = "\u2013"
+_OTHER_DATA = (SYNTHETIC_BADGE, PARTIAL_BADGE)
 _INTRODUCTION = (
     "Ours: mean \u00b1 standard deviation over seeds of the mean over folds, in percent. Paper: what the paper prints. "
-    "Difference: ours less the paper's, in points."
+    "Difference: ours less the paper's, in points; none where the data is SYNTHETIC or PARTIAL, so not the paper's."
 )
 
 
@@ -35,6 +37,7 @@ class Figure:
         std: Our standard deviation over seeds.
         ends: Our interval; None where the result has none.
         paper: The paper's figure; None where it prints none.
+        is_comparable: Both are of the same data.
     """
 
     metric: str
@@ -42,11 +45,12 @@ class Figure:
     std: float | None
     ends: tuple[float, float] | None
     paper: float | None
+    is_comparable: bool
 
     @property
     def difference(self) -> float | None:
-        """Ours less the paper's, in points."""
-        if self.mean is None or self.paper is None:
+        """Ours less the paper's, in points; None where they are not to be compared."""
+        if self.mean is None or self.paper is None or not self.is_comparable:
             return None
         return self.mean - self.paper
 
@@ -101,13 +105,13 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Pat
         out: Folder of the reproduction; the files go to `tables` in it.
 
     Returns:
-        The Markdown files.
+        The Markdown files, that of all tables last.
 
     Raises:
         ReportError: A result cannot be read.
     """
     by_name = {outcome.cell.name: outcome for outcome in outcomes}
-    folder = out / "tables"
+    folder, introduction = out / "tables", _introduction(plan)
     folder.mkdir(parents=True, exist_ok=True)
     read: dict[Path, ProbeResult] = {}
     written, texts = [], []
@@ -116,14 +120,25 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Pat
         number = table.number
         stem = f"table_{int(number):02d}" if number.isdigit() else f"table_{number}"
         text = _markdown(table, cells)
-        write_text(folder / f"{stem}.md", f"# {table.heading}\n\n{_INTRODUCTION}\n\n{text}")
-        contents = json.dumps(_json(table, cells, out), indent=1, ensure_ascii=False)
-        write_text(folder / f"{stem}.json", contents + "\n")
+        write_text(folder / f"{stem}.md", f"# {table.heading}\n\n{introduction}\n\n{text}")
+        contents = {**_json(table, cells, out), "overrides": list(plan.overrides)}
+        write_text(
+            folder / f"{stem}.json", json.dumps(contents, indent=1, ensure_ascii=False) + "\n"
+        )
         texts.append(f"## {table.heading}\n\n{text}")
         written.append(folder / f"{stem}.md")
     if texts:
-        write_text(folder / "tables.md", "\n".join(["# Tables", "", _INTRODUCTION, "", *texts]))
+        written.append(folder / "tables.md")
+        write_text(written[-1], "\n".join(["# Tables", "", introduction, "", *texts]))
     return written
+
+
+def _introduction(plan: Plan) -> str:
+    """Explain the columns, and name every setting that is not the protocols' own."""
+    if not plan.overrides:
+        return _INTRODUCTION
+    changed = ", ".join(f"`{override}`" for override in plan.overrides)
+    return f"{_INTRODUCTION}\n\nSettings given for this run, instead of the protocols': {changed}."
 
 
 def _table_cells(
@@ -132,8 +147,10 @@ def _table_cells(
     by_name: Mapping[str, Outcome],
     read: dict[Path, ProbeResult],
 ) -> Iterator[TableCell]:
+    groups = list(dict.fromkeys(row.row.group for row in rows))
+    ordered = sorted(rows, key=lambda row: groups.index(row.row.group))
     for column in table.columns:
-        for row in rows:
+        for row in ordered:
             outcome = by_name.get(row.cells.get(column.protocol, ""))
             if outcome is None and column.protocol not in row.row.figures:
                 continue
@@ -141,18 +158,31 @@ def _table_cells(
             if outcome is not None and outcome.result is not None:
                 path = outcome.result
                 result = read[path] = read.get(path) or read_result(path)
-            figures = _figures(column, row, result)
+            badges = outcome.cell.badges if outcome else ()
+            is_comparable = not any(badge.startswith(_OTHER_DATA) for badge in badges)
+            figures = _figures(column, row, result, is_comparable=is_comparable)
             yield TableCell(row, column, figures, outcome, result)
 
 
-def _figures(column: Column, row: TableRow, result: ProbeResult | None) -> tuple[Figure, ...]:
+def _figures(
+    column: Column, row: TableRow, result: ProbeResult | None, *, is_comparable: bool
+) -> tuple[Figure, ...]:
     paper = row.row.figures.get(column.protocol, {})
     intervals = stored_intervals(result) if result else None
     figures = []
     for metric in column.metrics:
         ours = result.raw["summary"][metric] if result else {"mean": None, "std": None}
         ends = intervals.ends.get(metric) if intervals else None
-        figures.append(Figure(metric, ours["mean"], ours["std"], ends, paper.get(metric)))
+        figures.append(
+            Figure(
+                metric=metric,
+                mean=ours["mean"],
+                std=ours["std"],
+                ends=ends,
+                paper=paper.get(metric),
+                is_comparable=is_comparable,
+            )
+        )
     return tuple(figures)
 
 
@@ -190,7 +220,7 @@ def _markdown(table: PaperTable, cells: Sequence[TableCell]) -> str:
     if missing:
         parts.append("Without a result of ours:\n\n" + "\n".join(dict.fromkeys(missing)) + "\n")
     if table.note:
-        parts.append(f"{table.note}\n")
+        parts.append(f"{_escaped(table.note)}\n")
     return "\n".join(parts)
 
 
@@ -203,7 +233,7 @@ def _block(column: Column, cells: Sequence[TableCell]) -> str:
     for cell in cells:
         if cell.row.row.group != group:
             group = cell.row.row.group
-            lines.append([f"*{group or 'Beyond the paper'}*", *[""] * (len(header) + 1)])
+            lines.append([f"*{group}*", *[""] * (len(header) + 1)])
         lines.append(_line(cell))
     brackets = {one.sentence(): None for one in map(_intervals, cells) if one}
     text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
