@@ -15,7 +15,7 @@ _EMOTION_COLOURS = {
     "neutral": "#8b8d98",
     "fear": "#8e4ec6",
     "disgust": "#46a758",
-    "surprise": "#e93d82",
+    "surprise": "#f27bc8",
     "calm": "#12a594",
     "boredom": "#a18072",
 }

@@ -30,7 +30,7 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 _BUTTONS = (
     ("in", "zoom in", "+"),
     ("out", "zoom out", "&minus;"),
-    ("all", "show everything", "0"),
+    ("all", "show everything", "all"),
 )
 _AROUSAL_NOTE = (
     " Red tones are classes of low arousal, blue tones of high, as in Figure 3 of the paper."
@@ -82,12 +82,12 @@ def _card(number: int, panel: Panel, index_of: Mapping[str, int]) -> str:
     )
     figures = "".join(_figures(what, found) for what, found in panel.figures)
     return (
-        f'<section class="card" data-panel="{number}"><h3>{escape(panel.name)}{badge}</h3>'
-        f'<div class="frame">{_plot(panel, index_of)}<div class="zoom">{buttons}</div></div>'
+        f'<section class="card" data-panel="{number}"><div class="head"><h3>{escape(panel.name)}{badge}</h3>'
+        f'<div class="zoom">{buttons}</div></div>{_plot(panel, index_of)}'
         f'<p class="note">{escape(panel.task)}: {escape(panel.caption)}. Shown: {escape(panel.shown)}.</p>'
         f'<table class="figures"><thead><tr><th class="text"></th><th>silhouette</th>'
         f"<th>{panel.separation.num_neighbours}-nearest-neighbour accuracy</th></tr></thead>"
-        f'<tbody>{figures}</tbody></table><p class="note">{_mean_of(panel.separation)}</p></section>'
+        f'<tbody>{figures}</tbody></table><p class="note">{panel.mean_of}</p></section>'
     )
 
 
@@ -96,11 +96,6 @@ def _figures(what: str, found: Separation) -> str:
         f'<tr><td class="text">{what}</td><td>{found.silhouette_text}</td>'
         f"<td>{found.accuracy_text}</td></tr>"
     )
-
-
-def _mean_of(separation: Separation) -> str:
-    folds = separation.num_folds
-    return "Figures of the one fold." if folds == 1 else f"Figures are means over {folds} folds."
 
 
 def _plot(panel: Panel, index_of: Mapping[str, int]) -> str:

@@ -60,6 +60,12 @@ class Panel:
         )
 
     @property
+    def mean_of(self) -> str:
+        """What the figures are means of."""
+        folds = self.separation.num_folds
+        return "figures of the one fold" if folds == 1 else f"figures are means over {folds} folds"
+
+    @property
     def figures(self) -> list[tuple[str, Separation]]:
         """What is separated, and how well."""
         groups = [] if self.arousal is None else [("arousal", self.arousal)]

@@ -2,9 +2,14 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn import metrics as oracle
+from sklearn.neighbors import KNeighborsClassifier
 
+from emotion2vec.report import projection as module
 from emotion2vec.report.projection import (
+    fold_rows,
     knn_accuracy,
+    measure_arousal_separation,
     measure_separation,
     pairwise_distances,
     project,
@@ -44,6 +49,37 @@ def test_silhouette_equals_the_definition(labels: list[int]) -> None:
     found = silhouette_score(pairwise_distances(x), np.array(labels))
 
     assert found == pytest.approx(silhouette_loops(x, np.array(labels)), abs=1e-9)
+
+
+@pytest.mark.parametrize("num_classes", [2, 4, 7])
+def test_silhouette_equals_scikit_learns(num_classes: int) -> None:
+    rng = np.random.default_rng(num_classes)
+    labels = rng.integers(0, num_classes, 90)
+    x = rng.normal(size=(90, 256)) + rng.normal(size=(num_classes, 256))[labels] + 5.0
+
+    found = silhouette_score(pairwise_distances(x), labels)
+
+    assert found == pytest.approx(oracle.silhouette_score(x, labels), abs=1e-9)
+
+
+@pytest.mark.parametrize(("num_classes", "num_neighbours"), [(2, 10), (4, 10), (7, 3)])
+def test_nearest_neighbour_accuracy_equals_scikit_learns_with_one_left_out(
+    num_classes: int, num_neighbours: int
+) -> None:
+    rng = np.random.default_rng(num_classes)
+    labels = rng.integers(0, num_classes, 60)
+    x = rng.normal(size=(60, 8)) + rng.normal(size=(num_classes, 8))[labels]
+    right = 0
+    for index in range(60):
+        others = np.arange(60) != index
+        classifier = KNeighborsClassifier(num_neighbours, algorithm="brute")
+        classifier.fit(x[others], labels[others])
+        right += int(classifier.predict(x[[index]])[0] == labels[index])
+
+    found = knn_accuracy(pairwise_distances(x), labels, num_neighbours=num_neighbours)
+
+    assert 0 < right < 60
+    assert found == pytest.approx(100 * right / 60)
 
 
 def test_silhouette_of_a_single_class_is_undefined() -> None:
@@ -97,3 +133,35 @@ def test_figures_of_a_single_class_are_said_to_be_undefined() -> None:
 
     text = "silhouette undefined, 10-nearest-neighbour accuracy 100.0 % (mean of 1 folds)"
     assert str(measure_separation(one)) == text
+
+
+def test_arousal_separation_is_that_of_two_groups_without_the_labels_that_have_none() -> None:
+    embeddings = make_embeddings(num_folds=1)
+    labels = ["sad", "angry", "other"]  # low, high, neither
+    kept = embeddings.label_index_N < 2
+    x, groups = embeddings.x_ND[kept], embeddings.label_index_N[kept]
+
+    found = measure_arousal_separation(embeddings, labels)
+
+    assert found.silhouette == pytest.approx(oracle.silhouette_score(x, groups))
+    merged = measure_arousal_separation(embeddings, ["sad", "angry", "happy"])
+    two = np.minimum(embeddings.label_index_N, 1)
+    assert merged.silhouette == pytest.approx(oracle.silhouette_score(embeddings.x_ND, two))
+
+
+def test_arousal_separation_of_labels_without_groups_is_undefined() -> None:
+    found = measure_arousal_separation(make_embeddings(), ["positive", "negative", "other"])
+
+    assert np.isnan(found.silhouette)
+    assert np.isnan(found.knn_accuracy)
+
+
+def test_a_large_fold_is_thinned_evenly_and_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "MAX_POINTS", 4)
+    embeddings = make_embeddings(num_per_fold=12)
+
+    assert fold_rows(embeddings, 1).tolist() == [12, 16, 19, 23]
+    measure_separation(embeddings)
+    assert "fold 1: 4 of its 12 utterances used" in caplog.text
