@@ -54,15 +54,20 @@ class StoredRows:
         tail = pick(self.rows[:1]).shape[1:]
         number = len(positions) if average else int(lengths.sum())
         result = np.empty((number, *tail), dtype=np.float32)
-        starts_N, filled = np.cumsum(self.lengths_N) - self.lengths_N, 0
+        starts_N, filled, not_finite = np.cumsum(self.lengths_N) - self.lengths_N, 0, []
         for piece in self._pieces(positions):
             last = starts_N[piece[-1]] + self.lengths_N[piece[-1]]
             rows = np.asarray(pick(self.rows[starts_N[piece[0]] : last]), dtype=np.float32)
-            self._check_finite(rows, piece)
+            not_finite += self._find_not_finite(rows, piece)
             if average:
                 rows = _means(rows, self.lengths_N[piece])
             result[filled : filled + len(rows)] = rows
             filled += len(rows)
+        if not_finite:
+            raise FeatureStoreError(
+                f"{self.path}: {len(not_finite)} of {int(lengths.sum())} rows hold NaN or infinity, the first of "
+                f"utterance {self.ids[not_finite[0]]!r}; extract it again with --overwrite"
+            )
         return result
 
     def _picker(self, layer: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -108,16 +113,13 @@ class StoredRows:
         if len(positions):
             yield positions[start:]
 
-    def _check_finite(self, rows: np.ndarray, piece: np.ndarray) -> None:
+    def _find_not_finite(self, rows: np.ndarray, piece: np.ndarray) -> list[int]:
+        """Return the utterance of each row that holds NaN or infinity."""
         finite = np.isfinite(rows).reshape(len(rows), -1).all(axis=1)
         if finite.all():
-            return
-        owner = np.repeat(piece, self.lengths_N[piece])
-        first = self.ids[owner[int(np.argmin(finite))]]
-        raise FeatureStoreError(
-            f"{self.path}: rows hold NaN or infinity, the first of utterance {first!r}; extract it again with "
-            "--overwrite"
-        )
+            return []
+        owners: list[int] = np.repeat(piece, self.lengths_N[piece])[~finite].tolist()
+        return owners
 
 
 def _means(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:

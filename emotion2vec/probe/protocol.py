@@ -95,9 +95,10 @@ def select_utterances(rows: Rows, config: ProbeConfig, source: str) -> Evaluatio
         )
     positions = [position for position, label in enumerate(mapped) if label in names]
     if len(positions) < len(mapped):
-        others = Counter(str(label) for label in mapped if label not in names)
-        logger.warning("%s: %d of %d utterances are left out by label: %s",
-                       source, len(mapped) - len(positions), len(mapped), dict(others))  # fmt: skip
+        others = Counter(label or "without a label" for label in mapped if label not in names)
+        counts = ", ".join(f"{label} {number}" for label, number in sorted(others.items()))
+        logger.warning("%s: %d of %d utterances are left out: %s",
+                       source, len(mapped) - len(positions), len(mapped), counts)  # fmt: skip
     kept = Rows(rows.ids, mapped, rows.speakers, rows.sessions, rows.splits).take(positions)
     index_N = np.array([names.index(str(label)) for label in kept.labels], dtype=np.int64)
     return EvaluationSet(kept, np.array(positions, dtype=np.int64), names, index_N)

@@ -60,7 +60,7 @@ def test_labels_can_be_merged() -> None:
 
 def test_utterances_left_out_by_label_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     select_utterances(ROWS, config(labels=["sad", "happy"]), "x")
-    assert "20 of 40 utterances are left out by label: {'angry': 10, 'neutral': 10}" in caplog.text
+    assert "20 of 40 utterances are left out: angry 10, neutral 10" in caplog.text
 
 
 @pytest.mark.parametrize(
