@@ -106,7 +106,8 @@
         const still = others[0][1], far = point => Math.max(1, Math.hypot(point[0] - still[0], point[1] - still[1]));
         view.zoom(still, far(now) / far(before));
       } else {
-        view.move(now[0] - before[0], now[1] - before[1]);
+        // a finger on the whole picture scrolls the page
+        if (view.k > 1 || event.pointerType !== "touch") view.move(now[0] - before[0], now[1] - before[1]);
       }
       svg.classList.add("dragging");
       hide();
