@@ -67,6 +67,7 @@ EXTRAS = {
         "pytest-xdist>=3.6",
         "ruff>=0.9",
         "scikit-learn>=1.4",
+        "selenium>=4.20",  # Apache-2.0; drives the system's Chromium in the tests of pages
     ],
 }
 

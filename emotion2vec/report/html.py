@@ -7,6 +7,7 @@ file or a user passes through `html.escape` here, in `sections.py`, `markup.py` 
 import platform
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -73,7 +74,8 @@ def render_report(
     """Write the page.
 
     Args:
-        results: Shown in this order within a protocol; at least one, or one curve.
+        results: Shown in this order within a protocol, one that comes twice under its first name; at least one result
+            or curve.
         logs: Of the pre-training runs to show.
         title: Heading of the page.
         curves: Per-layer curves.
@@ -87,6 +89,7 @@ def render_report(
         ReportError: A file that a result names cannot be read, or no result is called as `baseline`.
     """
     _check_baseline(results, baseline)
+    results = _once(results)
     tasks = make_tasks(results, curves)
     details = {
         str(result.path): render_result(
@@ -98,7 +101,8 @@ def render_report(
         (f"part-{index}", heading, group)
         for index, (heading, group) in enumerate(_by_heading(tasks).items())
     ]
-    body = [_overview(results, curves, tasks)]
+    in_order = [task for _, _, group in parts for task in group]
+    body = [_overview(results, curves, in_order)]
     for anchor, heading, group in parts:
         body.append(f'<h2 id="{anchor}">{escape(heading)}</h2>')
         body += [render_task(task, details, baseline=baseline) for task in group]
@@ -110,6 +114,14 @@ def render_report(
     everything: tuple[ProbeResult | LayerCurve, ...] = (*results, *curves)
     synthetic = any(one.synthetic for one in everything)
     return _page(title, _contents(links), "".join(body), synthetic=synthetic)
+
+
+def _once(results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """Keep each file once, under the name that it has first."""
+    unique: dict[Path, ProbeResult] = {}
+    for result in results:
+        unique.setdefault(result.path, result)
+    return list(unique.values())
 
 
 def _check_baseline(results: Sequence[ProbeResult], baseline: str) -> None:
@@ -191,7 +203,8 @@ def _overview(
     glance = ""
     groups = group_by_task(results)
     if len(groups) > 1:
-        targets = {(task.corpus, task.protocol): task.anchor for task in tasks}
+        targets = {(task.corpus, task.protocol): task.anchor for task in tasks if task.results}
+        groups = {task: groups[task] for task in targets}
         glance = "<h3>At a glance</h3>" + render_table(
             glance_table(groups, targets), name="At a glance"
         )

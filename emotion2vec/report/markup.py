@@ -9,7 +9,10 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion2vec.report.tables import PAPER_BADGE, Cell, Table
+from emotion2vec.report.tables import Cell, Table
+
+_SHORT = 8  # characters of a row's heading that never need a second line
+_FEW_COLUMNS = 3
 
 
 def render_table(table: Table, *, name: str) -> str:
@@ -38,7 +41,7 @@ def render_table(table: Table, *, name: str) -> str:
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(name)}">'
-        f"<table><thead><tr>{head}</tr></thead>{body}</table></div>{note}"
+        f"<table{_size_class(table)}><thead><tr>{head}</tr></thead>{body}</table></div>{note}"
     )
 
 
@@ -79,11 +82,8 @@ def render_details(summary: str, body: str, *, attributes: str = "") -> str:
 
 
 def render_badges(badges: Iterable[str]) -> str:
-    """Write badges; the paper's is quieter than a warning."""
-    return "".join(
-        f'<span class="badge{" quiet" if badge == PAPER_BADGE else ""}">{escape(badge)}</span>'
-        for badge in badges
-    )
+    """Write badges, each a short warning."""
+    return "".join(f' <span class="badge">{escape(badge)}</span>' for badge in badges)
 
 
 def render_legend(names: Iterable[str], colours: Iterable[str]) -> str:
@@ -93,6 +93,13 @@ def render_legend(names: Iterable[str], colours: Iterable[str]) -> str:
         for name, colour in zip(names, colours, strict=True)
     )
     return f'<ul class="legend">{items}</ul>'
+
+
+def _size_class(table: Table) -> str:
+    """Name what the style sheet must know: names as row headings, few columns."""
+    names = ["names"] if any(len(row[0].text) > _SHORT for row in table.rows) else []
+    names += ["few"] if len(table.headers) <= _FEW_COLUMNS else []
+    return f' class="{" ".join(names)}"' if names else ""
 
 
 def _render_rows(rows: Sequence[Sequence[Cell]], classes: Sequence[str]) -> str:

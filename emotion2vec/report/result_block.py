@@ -42,7 +42,7 @@ def render_result(result: ProbeResult, *, anchor: str, is_open: bool) -> str:
     metric = main_metric([result])
     score = f"{metric_title(metric).removesuffix(' %')} {result.summary[metric].mean:.2f}"
     summary = (
-        f"<h4>{escape(result.name)}{render_badges(result_badges(result))}</h4>"
+        f"<h4>{escape(result.name)}{render_badges(result_badges(result))}</h4> "
         f'<span class="muted">{escape(score)}</span>'
     )
     confusion = (
@@ -59,7 +59,7 @@ def render_result(result: ProbeResult, *, anchor: str, is_open: bool) -> str:
     folds = render_table(fold_table(result), name=f"Folds and seeds, {result.name}")
     provenance = render_table(provenance_table(result), name=f"Provenance, {result.name}")
     body = (
-        f'<div class="pair">{confusion}{_render_embeddings(result)}</div>{recalls}{_render_weights(result)}'
+        f'<div class="two">{confusion}{_render_embeddings(result)}</div>{recalls}{_render_weights(result)}'
         f"{render_details('Every fold and seed', folds)}"
         f"{render_details('Where it comes from: features, checkpoint, versions', provenance)}"
     )

@@ -4,7 +4,7 @@ In: `Task`s. Out: HTML for `html.py`. Text from files is escaped here, in `marku
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from emotion2vec.report.layer_curves import LayerCurve
@@ -34,6 +34,7 @@ from emotion2vec.report.tables import (
     pair_table,
 )
 
+MAX_PAPER_ROWS = 8  # shown below ours; more are folded away
 MAX_LINES = 12  # of a chart: as many as there are colours
 
 
@@ -82,11 +83,11 @@ def render_task(task: Task, details: Mapping[str, str], *, baseline: str) -> str
     name = f"{task.corpus}: {task.protocol}"
     further = further_tables(task.protocol)
     also = (
-        f'<p class="note">Also in Table {", ".join(further)} of the paper.</p>' if further else ""
+        f'<p class="note">Also in Tables {", ".join(further)} of the paper.</p>' if further else ""
     )
     parts = [f'<section class="card" id="{task.anchor}"><h3>{escape(name)}</h3>{also}']
     if task.results:
-        parts.append(render_table(comparison_table(task.results), name=f"Comparison, {name}"))
+        parts.append(_render_comparison(task, name))
         parts += [_render_pairs(group, name, baseline) for group in _comparable(task.results)]
     if task.curves:
         parts.append(_render_layers(task))
@@ -99,6 +100,21 @@ def chart_card(title: str, lines: Sequence[Line], *, x_label: str, level: int) -
     """Write a line chart with its title in a card of a grid; level is that of the heading."""
     chart = line_chart(lines, x_label=x_label, description=title)
     return f'<div class="card"><h{level}>{escape(title)}</h{level}>{chart}</div>'
+
+
+def _render_comparison(task: Task, name: str) -> str:
+    """Write the comparison; many rows of the paper are folded away behind it."""
+    table = comparison_table(task.results)
+    number = table.num_paper_rows
+    if number <= MAX_PAPER_ROWS:
+        return render_table(table, name=f"Comparison, {name}")
+    own = replace(table, rows=table.rows[:-number], num_paper_rows=0)
+    paper = replace(table, rows=table.rows[-number:], note="")
+    return render_table(own, name=f"Comparison, {name}") + render_details(
+        f"{number} rows that the paper prints for this protocol",
+        render_table(paper, name=f"The paper's rows, {name}"),
+        attributes='class="of-paper"',
+    )
 
 
 def _comparable(results: Sequence[ProbeResult]) -> list[list[ProbeResult]]:
@@ -123,7 +139,7 @@ def _render_pairs(results: Sequence[ProbeResult], name: str, baseline: str) -> s
         f"{pairs.num_significant} of {len(pairs.pairs)} differ from {escape(pairs.reference)} "
         "(corrected p &lt; 0.05)"
     )
-    summary = f'<h4>Statistics{star}</h4><span class="muted">{gist}</span>'
+    summary = f'<h4>Statistics{star}</h4> <span class="muted">{gist}</span>'
     body = f'<p class="note">{escape(_explain_pairs(pairs))}</p>{table}{list_of}'
     return render_details(summary, body, attributes='class="result statistics"')
 

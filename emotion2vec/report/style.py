@@ -7,7 +7,8 @@ STYLE = """
 --panel:#1f2023;--accent:#8aa6ff;--cell:#2f4fb5;--warn-bg:#3d2a05;--warn-text:#ffdca3;--warn-line:#b97a12;
 --best:#4cd398}}
 *{box-sizing:border-box}
-html{scroll-behavior:smooth;scroll-padding-top:64px}
+html{scroll-padding-top:64px}
+@media(prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 body{margin:0;background:var(--bg);color:var(--text);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 -webkit-text-size-adjust:100%}
@@ -29,10 +30,10 @@ nav a:hover,nav a:focus-visible{background:var(--panel)}
 nav ul ul a{color:var(--muted);font-size:.92em}
 .side{display:none}
 .contents{border:1px solid var(--grid);border-radius:12px;background:var(--card);margin:14px 0 0;padding:0 12px}
-.contents a{padding:10px 8px}
+.contents a{padding:11px 8px;min-height:44px}
 .contents[open]{padding-bottom:8px}
 .up{position:fixed;right:12px;bottom:12px;z-index:2;background:var(--card);border:1px solid var(--grid);
-border-radius:22px;padding:10px 16px;font-size:.88rem;text-decoration:none;box-shadow:0 2px 8px #0003}
+border-radius:22px;padding:12px 16px;font-size:.88rem;text-decoration:none;box-shadow:0 2px 8px #0003}
 @media(min-width:1180px){
 .page{display:grid;grid-template-columns:250px minmax(0,1120px);gap:0 24px;max-width:1400px;margin:0 auto}
 .side{display:block;position:sticky;top:44px;align-self:start;max-height:calc(100vh - 44px);overflow-y:auto;
@@ -44,12 +45,14 @@ border-bottom:2px solid var(--warn-line);padding:8px 16px;text-align:center;font
 .banner strong{letter-spacing:.06em}
 .banner span{margin-left:6px}
 .badge{display:inline-block;background:var(--warn-bg);color:var(--warn-text);border:1px solid var(--warn-line);
-border-radius:5px;font-size:.68rem;font-weight:700;letter-spacing:.05em;line-height:1.5;padding:0 5px;margin-left:7px;
+border-radius:5px;font-size:.68rem;font-weight:700;letter-spacing:.05em;line-height:1.5;padding:0 5px;
 vertical-align:1px;white-space:nowrap}
-.badge.quiet{background:none;color:var(--muted);border-color:var(--muted)}
 .card{background:var(--card);border:1px solid var(--grid);border-radius:12px;padding:16px;margin:0 0 16px}
 .grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
 .pair{display:grid;gap:20px;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));align-items:start}
+.two{display:flex;flex-wrap:wrap;gap:0 28px}
+.two>*{min-width:0;max-width:100%}.two>:nth-child(2){flex:1 1 320px}
+.two .scroll{margin:0;padding:0}
 .pair>*,.grid>*{min-width:0}
 .grid .card{margin:0;padding:12px}
 .grid .card>:first-child{margin-top:0}
@@ -57,16 +60,16 @@ vertical-align:1px;white-space:nowrap}
 .facts dt{color:var(--muted);font-size:.82rem;font-weight:600}
 .facts dd{margin:0;overflow-wrap:anywhere}
 .meanings{list-style:none;margin:0 0 16px;padding:0;font-size:.88rem}
-.meanings .badge{margin:0 6px 0 0}
+.meanings li{margin:0 0 4px}
 .scroll{overflow-x:auto;margin:0 -16px;padding:0 16px}
 .scroll:focus-visible{outline:2px solid var(--accent);outline-offset:-2px}
 table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{padding:7px 10px;text-align:right;vertical-align:top;border-bottom:1px solid var(--grid);white-space:nowrap;
 font-variant-numeric:tabular-nums}
-thead th{color:var(--muted);font-weight:600;font-size:.82rem;vertical-align:bottom}
+thead th{color:var(--muted);font-weight:600;font-size:.82rem;vertical-align:bottom;white-space:normal;min-width:5.5em}
 tbody th{font-weight:400}
 th.text,td.text{text-align:left;white-space:normal;overflow-wrap:anywhere}
-tbody th.text{min-width:9.5em}
+.names tbody th.text{min-width:9.5em}.few{width:auto;min-width:min(100%,420px)}
 tbody:last-child tr:last-child>*{border-bottom:0}
 .paper tr:first-child th{color:var(--muted);font-size:.82rem;font-weight:600;padding-top:14px}
 .paper td,.paper th{color:var(--muted)}
@@ -75,6 +78,7 @@ tbody:last-child tr:last-child>*{border-bottom:0}
 .confusion th,.confusion td{border:0;padding:5px 6px;text-align:center;vertical-align:middle;white-space:nowrap}
 .confusion th{color:var(--text);font-weight:400;font-size:.8rem}
 .confusion tbody th{text-align:right}
+.confusion thead th{min-width:0}
 .confusion thead td{color:var(--muted);font-size:.74rem}
 .confusion tbody td{min-width:52px;border-radius:6px;background:color-mix(in srgb,var(--cell) var(--s),var(--panel))}
 .confusion b{display:block;font-size:.98rem;font-weight:600}
@@ -99,6 +103,6 @@ svg text{font-family:inherit;font-size:11.5px}
 .svg-dots{fill:none;stroke-linecap:round;stroke-opacity:.78}
 footer{color:var(--muted);font-size:.85rem;margin-top:3em}
 @media(max-width:640px){.banner{position:static}.card{padding:14px 12px}.scroll{margin:0 -12px;padding:0 12px}
-th,td{padding:7px 8px}tbody th.text{min-width:8em}html{scroll-padding-top:12px}}
+th,td{padding:7px 8px}.names tbody th.text{min-width:8em}html{scroll-padding-top:12px}}
 @media print{.banner{position:static}.card{break-inside:avoid}.side,.up,.contents{display:none}}
 """

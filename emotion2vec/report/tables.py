@@ -23,7 +23,6 @@ from emotion2vec.report.uncertainty import label_rows, stored_intervals
 
 SYNTHETIC_BADGE = "SYNTHETIC"
 OPTIMISTIC_BADGE = "VALIDATED ON TEST"  # the paper's rows marked *
-PAPER_BADGE = "PAPER"
 MAX_GLANCE_COLUMNS = 8
 
 _MISSING = "\u2013"
@@ -132,17 +131,17 @@ def glance_table(
     """
     honest = {task: [one for one in group if not one.starred] for task, group in groups.items()}
     count = Counter(result.name for group in honest.values() for result in group)
-    names = [name for name, _ in count.most_common(MAX_GLANCE_COLUMNS)]
+    frequent = {name for name, _ in count.most_common(MAX_GLANCE_COLUMNS)}
+    names = [name for name in count if name in frequent]
     rows = tuple(
         _glance_row(task[1], group, names, targets[task]) for task, group in honest.items() if group
     )
     left_out = len(count) - len(names)
     return Table(
-        headers=("Protocol", "Metric", *names),
+        headers=("Protocol", *names),
         rows=rows,
         note="Mean over seeds of the mean over folds, in percent."
         + (f" {left_out} further feature names are in the sections only." if left_out else ""),
-        num_text_columns=2,
     )
 
 
@@ -168,14 +167,23 @@ def pair_table(pairs: PairTable) -> Table:
                         f"{signed(pair.comparison.difference.interval.high)}]",
                     ),
                 ),
-                Cell(f"{pair.comparison.difference.p_value:.4f}"),
-                Cell(f"{pair.difference_p:.4f}"),
-                Cell(f"{pair.comparison.combined_p:.4f}"),
-                Cell(f"{pair.mcnemar_p:.4f}"),
+                Cell(format_p(pair.comparison.difference.p_value)),
+                Cell(format_p(pair.difference_p)),
+                Cell(format_p(pair.comparison.combined_p)),
+                Cell(format_p(pair.mcnemar_p)),
             )
             for pair in pairs.pairs
         ),
     )
+
+
+def format_p(value: float) -> str:
+    """Write a p-value, which is never 0.
+
+    >>> format_p(0.0312), format_p(2e-9)
+    ('0.0312', '<0.0001')
+    """
+    return f"{value:.4f}" if value >= 1e-4 else "<0.0001"
 
 
 def signed(value: float) -> str:
@@ -289,7 +297,7 @@ def _paper_rows(results: Sequence[ProbeResult], metrics: Sequence[str]) -> list[
     for starred in (False, True):
         if not any(result.starred == starred for result in results):
             continue
-        badges = (PAPER_BADGE, OPTIMISTIC_BADGE) if starred else (PAPER_BADGE,)
+        badges = (OPTIMISTIC_BADGE,) if starred else ()
         for name, figures in paper_figures(results[0].protocol, starred=starred):
             cells = (
                 Cell(f"{figures[metric]:.2f}" if metric in figures else _MISSING)
@@ -312,8 +320,7 @@ def _glance_row(
         for name in names
     )
     badges = tuple(dict.fromkeys(badge for one in group for badge in result_badges(one)))
-    title = metric_title(metric).removesuffix(" %")
-    return (Cell(protocol, target=target, badges=badges), Cell(title), *cells)
+    return (Cell(protocol, target=target, badges=badges, lines=(metric_title(metric),)), *cells)
 
 
 def _floor_sentence(result: ProbeResult) -> str:

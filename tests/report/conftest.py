@@ -1,11 +1,16 @@
 """Hand-made results and logs, of the form that the probe and fairseq write."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+
+from emotion2vec.probe.predictions import StoredPredictions, write_predictions
+from emotion2vec.probe.statistics import Predictions
+from tests.helpers.browser import Browser, missing, start
 
 LABELS = ["angry", "happy", "neutral", "sad"]
 
@@ -58,20 +63,83 @@ def write_embeddings(path: Path, *, num_per_fold: int = 8, num_folds: int = 3) -
     np.savez(path, x=x.astype(np.float32), label_index=label_index, fold=fold)
 
 
+def write_result_folder(directory: Path, **changes: object) -> Path:
+    """Write a result; `name`, `wa` and `synthetic` go into it, other keyword arguments replace its keys."""
+    arguments = {key: changes.pop(key) for key in ("name", "wa", "synthetic") if key in changes}
+    directory.mkdir(parents=True)
+    write_embeddings(directory / "embeddings.npz")
+    path = directory / "result.json"
+    path.write_text(json.dumps(make_raw_result(**arguments) | changes))
+    return path
+
+
 @pytest.fixture
 def write_result(tmp_path: Path) -> Callable[..., Path]:
     """Write a result folder; keyword arguments replace keys of the result."""
 
     def write(folder: str = "run", **changes: object) -> Path:
-        arguments = {key: changes.pop(key) for key in ("name", "wa", "synthetic") if key in changes}
-        directory = tmp_path / folder
-        directory.mkdir()
-        write_embeddings(directory / "embeddings.npz")
-        path = directory / "result.json"
-        path.write_text(json.dumps(make_raw_result(**arguments) | changes))
-        return path
+        return write_result_folder(tmp_path / folder, **changes)
 
     return write
+
+
+def make_stored(
+    right: float, *, seeds: tuple[int, ...] = (1, 2), speakers: int = 6
+) -> StoredPredictions:
+    """Make answers to 60 utterances of which about this share is right."""
+    true = np.arange(60) % 4
+    rng = np.random.default_rng(int(100 * right))
+    predicted = np.where(rng.random((len(seeds), 60)) < right, true, (true + 1) % 4)
+    return StoredPredictions(
+        ids=tuple(f"u{index:02d}" for index in range(60)),
+        speakers=tuple(f"s{index % speakers}" if speakers else "" for index in range(60)),
+        seeds=seeds,
+        labels=tuple(LABELS),
+        answers=Predictions(true, predicted, np.arange(60) // 20, 4),
+    )
+
+
+def write_compared(
+    directory: Path, right: float, /, *, speakers: int = 6, **changes: object
+) -> Path:
+    """Write a result with answers of which about this share is right."""
+    changes = {"predictions": "predictions.tsv", "wa": 100 * right} | changes
+    path = write_result_folder(directory, **changes)
+    write_predictions(directory / "predictions.tsv", make_stored(right, speakers=speakers))
+    return path
+
+
+def write_layers(directory: Path, *, num_layers: int = 4, **changes: object) -> Path:
+    """Write a layers.json whose layer 2 is the best in validation, and the results of its layers below it."""
+    layers = []
+    for layer in range(num_layers):
+        result = write_result_folder(directory / f"layer_{layer:02d}", wa=50.0 + layer)
+        summary = json.loads(result.read_text())["summary"]
+        valid_wa = 60.0 - abs(layer - 2)
+        layers.append(
+            {
+                "layer": layer, "result": f"layer_{layer:02d}/result.json", "summary": summary, "valid_WA": valid_wa,
+            }
+        )  # fmt: skip
+    raw = make_raw_result()
+    keys = ("schema_version", "protocol", "corpus", "synthetic", "features")
+    path = directory / "layers.json"
+    path.write_text(
+        json.dumps({key: raw[key] for key in keys} | {"layers": layers, "best": 2} | changes)
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser for any file; skips, and says why, where it is not installed."""
+    pytest.importorskip("selenium", reason="selenium is not installed (extra dev)")
+    if missing():
+        pytest.skip(f"{' and '.join(missing())} not installed (Debian: chromium, chromium-driver)")
+    with TemporaryDirectory() as profile:
+        running = start(Path(profile))
+        yield running
+        running.driver.quit()
 
 
 HYDRA_PREFIX = "[2026-01-02 03:04:05,678][train_inner][INFO] - "

@@ -13,24 +13,9 @@ from emotion2vec.probe.predictions import StoredPredictions, read_predictions, w
 from emotion2vec.probe.statistics import Predictions, mcnemar, number_units, paired_bootstrap
 from emotion2vec.report.comparison import METRICS, compare
 from emotion2vec.report.records import read_result
-from tests.report.conftest import LABELS
+from tests.report.conftest import LABELS, make_stored
 
 ENDS = r"\[-?\d+\.\d\d, -?\d+\.\d\d\]"
-
-
-def make_stored(
-    right: float, *, seeds: tuple[int, ...] = (1, 2), speakers: int = 6
-) -> StoredPredictions:
-    true = np.arange(60) % 4
-    rng = np.random.default_rng(int(100 * right))
-    predicted = np.where(rng.random((len(seeds), 60)) < right, true, (true + 1) % 4)
-    return StoredPredictions(
-        ids=tuple(f"u{index:02d}" for index in range(60)),
-        speakers=tuple(f"s{index % speakers}" if speakers else "" for index in range(60)),
-        seeds=seeds,
-        labels=tuple(LABELS),
-        answers=Predictions(true, predicted, np.arange(60) // 20, 4),
-    )
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import re
 import numpy as np
 
 from emotion2vec.report.markup import render_badges, render_confusion, render_table
-from emotion2vec.report.tables import PAPER_BADGE, Cell, Table
+from emotion2vec.report.tables import Cell, Table
 
 
 def test_confusion_cells_hold_count_and_share_of_the_true_class() -> None:
@@ -22,7 +22,7 @@ def test_labels_of_a_confusion_matrix_are_escaped() -> None:
 
 
 def test_rows_of_the_paper_stand_apart_and_are_called_so() -> None:
-    rows = ((Cell("ours"), Cell("1.00")), (Cell("theirs", badges=(PAPER_BADGE,)), Cell("2.00")))
+    rows = ((Cell("ours"), Cell("1.00")), (Cell("theirs"), Cell("2.00")))
     html = render_table(Table(("Features", "WA %"), rows, num_paper_rows=1), name="n")
 
     ours, theirs = html.split('<tbody class="paper">')
@@ -47,6 +47,5 @@ def test_smaller_lines_links_and_details_of_a_cell_are_escaped() -> None:
     assert '<a href="#task-0"><span class="best">&lt;t&gt;</span></a>' in html
 
 
-def test_the_badge_of_the_paper_is_not_a_warning() -> None:
-    assert render_badges(["SYNTHETIC"]) == '<span class="badge">SYNTHETIC</span>'
-    assert render_badges([PAPER_BADGE]) == '<span class="badge quiet">PAPER</span>'
+def test_badges_are_escaped() -> None:
+    assert render_badges(["<b>"]) == ' <span class="badge">&lt;b&gt;</span>'

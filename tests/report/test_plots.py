@@ -4,12 +4,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from emotion2vec.report import palette, plots, tables
+from emotion2vec.report import pairs, palette, plots, protocols, tables
 from emotion2vec.report.plots import Line, bar_chart, line_chart, nice_ticks, scatter
 from emotion2vec.report.projection import Projection
 
 
-@pytest.mark.parametrize("module", [palette, plots, tables])
+@pytest.mark.parametrize("module", [pairs, palette, plots, protocols, tables])
 def test_examples_in_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0
 
