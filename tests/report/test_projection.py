@@ -120,6 +120,7 @@ def test_a_picture_of_few_points_is_a_pca() -> None:
     assert projection.method == "PCA"
 
 
+@pytest.mark.slow  # compiles UMAP
 def test_umap_gives_the_same_picture_for_the_same_seed() -> None:
     pytest.importorskip("umap", reason="umap-learn is not installed (evaluation extra)")
     first, second = (project(make_embeddings(), fold=0, seed=3) for _ in range(2))
