@@ -11,6 +11,7 @@ skipped by name. The same command goes on where it stopped. OVERRIDES are Hydra'
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="show the cells and what each needs")
     parser.add_argument("--collect", action="store_true",
                         help="train nothing: write the tables of what is finished")  # fmt: skip
+    parser.add_argument("--no-report", action="store_true",
+                        help="leave out report.html, which takes a few seconds a cell")  # fmt: skip
     parser.add_argument("--launcher", metavar="NAME", help="Hydra's launcher for the cells: basic, submitit_local, "
                         "submitit_slurm (pip install 'emotion2vec[slurm]')")  # fmt: skip
     parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="Hydra overrides")
@@ -72,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         plan, arguments.out, config_dir=arguments.config_dir, on_outcome=_print_outcome,
         collect=arguments.collect or bool(arguments.launcher),
     )  # fmt: skip
-    for path in write_outputs(plan, outcomes, arguments.out):
+    written = write_outputs(plan, outcomes, arguments.out, with_report=not arguments.no_report)
+    for path in written:
         print(f"written: {path}")
     return _print_counts(outcomes)
 
@@ -84,6 +88,7 @@ def _plan(arguments: argparse.Namespace) -> tuple["Plan", list[str]]:
     from emotion2vec.reproduction.cells import FIGURES, Request, make_plan
     from emotion2vec.reproduction.library import open_library
 
+    _take_overrides(arguments)
     tables = list(paper_tables()) if arguments.all else arguments.table
     figures = list(FIGURES) if arguments.all else arguments.figure
     if not tables and not figures:
@@ -110,6 +115,24 @@ def _plan(arguments: argparse.Namespace) -> tuple["Plan", list[str]]:
     return plan, of_launcher
 
 
+def _take_overrides(arguments: argparse.Namespace) -> None:
+    """Give the overrides back that argparse took for values of the option before them."""
+    from emotion2vec.probe.conversation_config import ConversationConfig
+
+    settings = {setting.name for setting in fields(ConversationConfig)}
+    for option in ("table", "figure", "features", "text_features", "manifest"):
+        kept = []
+        for value in getattr(arguments, option):
+            name, sign, given = str(value).partition("=")
+            is_setting = name.lstrip("+~").split(".")[-1] in settings or name.startswith("hydra")
+            is_place = Path(value).exists() or Path(given).is_dir()
+            if sign and is_setting and not is_place:
+                arguments.overrides.append(str(value))
+            else:
+                kept.append(value)
+        setattr(arguments, option, kept)
+
+
 def _print_list(plan: "Plan", arguments: argparse.Namespace) -> None:
     from emotion2vec.reproduction.execute import look_up
 
@@ -133,7 +156,8 @@ def _print_outcome(outcome: "Outcome") -> None:
             for name in shown_metrics(result.protocol)
         )
         text = f"{scores} folds={result.num_folds} seeds={result.num_seeds}"
-    badges = "".join(f" {badge}" for badge in outcome.cell.badges)
+    shown = () if outcome.state == "failed" else outcome.cell.badges
+    badges = "".join(f" {badge}" for badge in shown)
     print(f"{outcome.state:<8}{outcome.cell.name}: {text or 'not run yet'}{badges}", flush=True)
 
 

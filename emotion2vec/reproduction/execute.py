@@ -147,7 +147,7 @@ def _identity(cell: Cell, config_dir: Path) -> dict[str, Any]:
         },
         "features": [entry.fingerprint for entry in cell.entries],
         "files": {path.name: _digest(path) if path.is_file() else None for path in files},
-        "badges": list(cell.badges),
+        "synthetic": any(entry.synthetic for entry in cell.entries),
     }
     loaded: dict[str, Any] = json.loads(json.dumps(identity))  # as it will be read
     return loaded

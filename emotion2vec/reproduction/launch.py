@@ -56,10 +56,9 @@ def launch(
     ]  # fmt: skip
     done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, env=os.environ)
     if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise ConfigError(
-            f"Hydra's launcher {launcher!r} ended with status {done.returncode}: {' '.join(lines[-4:])[-600:]}; check "
-            "its name and hydra.launcher.* (submitit comes with pip install 'emotion2vec[slurm]')"
+            f"Hydra's launcher {launcher!r} ended with status {done.returncode}: {_essence(done.stderr)}; check its "
+            "name and hydra.launcher.* (submitit comes with pip install 'emotion2vec[slurm]')"
         )
 
 
@@ -99,6 +98,20 @@ def _from_json(raw: dict[str, Any]) -> Cell:
     config = _KINDS[raw["kind"]](**raw["settings"])
     badges = tuple(raw["badges"])
     return Cell(raw["name"], raw["protocol"], raw["row"], raw["title"], entries, config, badges)
+
+
+def _essence(stderr: str) -> str:
+    """Keep what Hydra says of a mistake, and of a crash its last lines."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    noise = (
+        "Set the environment variable",
+        "Config search path",
+        "provider=",
+        "full_key",
+        "object_type",
+    )
+    said = [line for line in lines if not line.startswith(noise)]
+    return " ".join(said[-3:])[-600:]
 
 
 def _quoted(text: str) -> str:

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 # names that a store gives itself, of rows that the paper calls otherwise
 _ALIASES = {"emotion2vec_base": "emotion2vec"}
 _ROW = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-# which extraction serves a setting `layer` best; any other store of enough layers comes after
-_PREFERRED = {"last": ("last", "all", "last4"), "last4": ("last4", "all"), "mean": ("all",)}
+# setting `layer` of the probe -> extractions that serve it, the best first; `last4` is one layer, the mean of four
+_PREFERRED = {"last": ("last", "all"), "last4": ("last4", "all")}
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,12 @@ class StoreEntry:
 
     def serves(self, layer: str) -> bool:
         """Tell whether a probe can read this `layer` from it."""
-        if layer.isdigit():
-            return int(layer) < self.num_layers
-        if layer in ("weighted", "each"):
-            return self.layers == "all" and self.num_layers > 1
-        if layer == "last4":
-            return self.layers == "last4" or (self.layers == "all" and self.num_layers >= 4)
-        return layer == "mean" or self.layers in _PREFERRED["last"]
+        if self.layers not in _PREFERRED.get(layer, ("all",)):
+            return False
+        if self.layers != "all" or layer == "last":
+            return True
+        enough = {"last4": 4, "weighted": 2, "mean": 2}.get(layer, 1)
+        return self.num_layers >= (int(layer) + 1 if layer.isdigit() else enough)
 
     def _get(self, key: str) -> Any:
         return self.store.header.get(key)

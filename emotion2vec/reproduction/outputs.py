@@ -26,13 +26,16 @@ TITLE = "emotion2vec: the paper's tables and figures"
 _COLOURS = {"3": AROUSAL, "4": CLASS}
 
 
-def write_outputs(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Path]:
+def write_outputs(
+    plan: Plan, outcomes: Sequence[Outcome], out: Path, *, with_report: bool = True
+) -> list[Path]:
     """Write tables, figures and the page.
 
     Args:
         plan: What was asked for.
         outcomes: What became of its cells.
         out: Folder of the reproduction.
+        with_report: Write the page; its picture of every result takes a few seconds each.
 
     Returns:
         The files for a reader, the page last.
@@ -44,7 +47,7 @@ def write_outputs(plan: Plan, outcomes: Sequence[Outcome], out: Path) -> list[Pa
     shown = {outcome.cell.name: _named(outcome, path) for outcome, path in results(outcomes)}
     for number, names in plan.figures.items():
         written += _write_figure(number, [shown[name] for name in names if name in shown], out)
-    if shown:
+    if shown and with_report:
         missing = [
             (outcome.cell.name, outcome.reason or "not run yet")
             for outcome in outcomes

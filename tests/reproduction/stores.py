@@ -8,7 +8,7 @@ import numpy as np
 from emotion2vec.data.manifest import Manifest, write_manifest_folder
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.features.store import CheckpointIdentity, StoreSettings
-from emotion2vec.features.store_writer import Computed, FeatureStoreWriter
+from emotion2vec.features.store_writer import Computed, FeatureStoreWriter, Skipped
 from tests.probe.conversations import make_conversations
 from tests.probe.fakes import LABELS
 
@@ -19,7 +19,14 @@ SPEECH_CORPORA = (
 SENTIMENT_CORPORA = ("cmu_mosi", "cmu_mosei")
 DIM = 6
 # small enough for a test, in every protocol
-SMALL = ("seeds=[1,2]", "epochs=1", "hidden_dim=4", "device=cpu", "superb_er.steps=2", "superb_er.eval_steps=1")
+SMALL = (
+    "seeds=[1,2]",
+    "epochs=1",
+    "hidden_dim=4",
+    "device=cpu",
+    "superb_er.steps=2",
+    "superb_er.eval_steps=1",
+)
 
 
 def utterances_of(corpus: str, ids: Sequence[str] = ()) -> list[Utterance]:
@@ -61,7 +68,7 @@ def write_store(
     ids: Sequence[str] = (),
     shift: float = 0.0,
 ) -> Path:
-    """Write a store; with `layers` all or last4 it has five or four of them."""
+    """Write a store; with `layers` all it has five of them."""
     rows = tuple(utterances_of(corpus, ids))
     checkpoint = CheckpointIdentity(f"{name}.pt", "0" * 64, "fake")
     settings = StoreSettings(name, checkpoint, layers, granularity, utterance_from, "float32", 50.0)
@@ -73,22 +80,23 @@ def write_store(
     )
     if writer.is_complete:
         return folder
-    num_layers = {"last": 0, "last4": 4, "all": 5}[layers]
+    num_layers = 5 if layers == "all" else 0
     rng = np.random.default_rng(0)
+    batch: list[Computed | Skipped] = []
     for index, row in enumerate(rows):
-        centre = np.eye(DIM)[hash_label(row.label)] + shift
         count = 1 if granularity == "utterance" else 1 + index % 3
         shape = (count, num_layers, DIM) if num_layers else (count, DIM)
-        frames = centre + 0.5 * rng.standard_normal(shape)
-        writer.append([Computed(index, [frames.astype(np.float32)])])
+        frames = direction(row.label) + shift + 0.5 * rng.standard_normal(shape)
+        batch.append(Computed(index, [frames.astype(np.float32)]))
+    writer.append(batch)
     writer.finish()
     return folder
 
 
-def hash_label(label: str | None) -> int:
+def direction(label: str | None) -> np.ndarray:
     """Give each label a direction."""
     known = (*LABELS, "negative", "positive")
-    return known.index(label) if label in known else 0
+    return np.eye(DIM)[known.index(label) if label in known else 0]
 
 
 def write_manifest(folder: Path, corpus: str = "iemocap") -> Path:
