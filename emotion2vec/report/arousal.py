@@ -3,12 +3,10 @@
 In: labels. Out: `low`, `high` or None for each. Paper: Section 5.6 and the caption of Figure 3, which speak of low and
 high arousal classes of IEMOCAP without naming them.
 
-Source: the sign of the arousal that Russell and Mehrabian ("Evidence for a three-factor theory of emotions", 1977) give
-the word, on a scale from -1 to 1: happy 0.51, angry 0.59, fearful 0.60, surprised 0.67, excited 0.75, frustrated 0.52,
-disgusted 0.35, sad -0.27, bored -0.62; `calm` lies below zero too in Russell's circumplex (1980). `enthusiasm` is a
-marker of high activation in Watson and Tellegen (1985). `neutral` is the scale's zero: low here, since the paper has
-two groups for IEMOCAP's four classes. Every other label is left without a group: contempt, for which we know no such
-figure, sentiments, which say nothing of arousal, and labels that are no emotion.
+The grouping is ours, after the halves of the circumplex of affect (Russell, 1980): anger, fear, joy, surprise and
+disgust lie above its middle, sadness, boredom and calm below. `neutral` is its middle: low here, since the paper has two groups
+for IEMOCAP's four classes. Every other label is left without a group: contempt, for which we know no such place,
+sentiments, which say nothing of arousal, and labels that are no emotion.
 """
 
 from collections.abc import Sequence
