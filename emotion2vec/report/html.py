@@ -19,7 +19,7 @@ from emotion2vec.report.markup import render_badges, render_details, render_lege
 from emotion2vec.report.palette import series_colour
 from emotion2vec.report.paper import paper_tables
 from emotion2vec.report.plots import Line
-from emotion2vec.report.protocols import BEYOND, heading_of
+from emotion2vec.report.protocols import BEYOND, column_of, heading_of
 from emotion2vec.report.records import ProbeResult
 from emotion2vec.report.result_block import render_result
 from emotion2vec.report.sections import Task, chart_card, make_tasks, render_task
@@ -136,7 +136,7 @@ def _by_heading(tasks: Sequence[Task]) -> dict[str, list[Task]]:
     """Sort tasks under the paper's tables, in their order; the others stand last."""
     order = [table.heading for table in paper_tables().values()] + [BEYOND]
     found: dict[str, list[Task]] = {}
-    for task in tasks:
+    for task in sorted(tasks, key=lambda task: column_of(task.protocol)):
         found.setdefault(heading_of(task.protocol), []).append(task)
     if list(found) == [BEYOND]:
         return {"Comparison": found[BEYOND]}

@@ -74,6 +74,12 @@ def heading_of(protocol: str) -> str:
     return tables[0].heading if tables else BEYOND
 
 
+def column_of(protocol: str) -> int:
+    """Return the position of a protocol's column in its first table; 0 for a protocol of no table."""
+    tables = tables_of(protocol)
+    return [column.protocol for column in tables[0].columns].index(protocol) if tables else 0
+
+
 def further_tables(protocol: str) -> tuple[str, ...]:
     """Return the numbers of the tables behind the first that have the protocol too."""
     return tuple(table.number for table in tables_of(protocol)[1:] if table.number.isdigit())

@@ -129,7 +129,8 @@ def test_protocols_stand_under_the_papers_tables(write_result: Callable[..., Pat
     results = [
         read_result(write_result("a", protocol="urdu_10fold", corpus="urdu")),
         read_result(write_result("b")),
-        read_result(write_result("c", protocol="iemocap_5fold", corpus="iemocap")),
+        read_result(write_result("c", protocol="iemocap_10fold", corpus="iemocap")),
+        read_result(write_result("d", protocol="iemocap_5fold", corpus="iemocap")),
     ]
 
     page = render_report(results, title="t")
@@ -140,6 +141,7 @@ def test_protocols_stand_under_the_papers_tables(write_result: Callable[..., Pat
         "Other protocols",
     ]
     assert "Also in Tables 8, 9, 10, 11 of the paper." in page
+    assert page.index("<h3>iemocap: iemocap_5fold") < page.index("<h3>iemocap: iemocap_10fold")
 
 
 def test_many_rows_of_the_paper_are_folded_away(write_result: Callable[..., Path]) -> None:
