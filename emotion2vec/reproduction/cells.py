@@ -200,7 +200,9 @@ class _CellMaker:
             layer = config.layer if wanted[0] == "frame" else "last"
             entry = self._library.find(cell.row, corpus, wanted, layer)
             if entry is None:
-                return replace(cell, reason=_missing(cell.row, corpus, wanted, layer))
+                return replace(
+                    cell, reason=_missing(self._library, cell.row, corpus, wanted, layer)
+                )
             entries.append(entry)
         config = replace(
             config,
@@ -216,7 +218,8 @@ class _CellMaker:
         text = self._text(cell.row, corpus, inputs)
         if "speech" in inputs:
             if speech is None:
-                return replace(cell, reason=_missing(cell.row, corpus, ("frame",), config.layer))
+                reason = _missing(self._library, cell.row, corpus, ("frame",), config.layer)
+                return replace(cell, reason=reason)
             entries.append(speech)
         if "text" in inputs:
             if text is None:
@@ -352,8 +355,8 @@ def _check(request: Request) -> None:
             )
 
 
-def _missing(row: str, corpus: str, kinds: Sequence[str], layer: str) -> str:
-    """Say which features are not there."""
+def _missing(library: Library, row: str, corpus: str, kinds: Sequence[str], layer: str) -> str:
+    """Say which features are not there, and which of the row are."""
     options = []
     if kinds[0] == "tokens":
         options.append("--granularity utterance --utterance-from tokens")
@@ -361,4 +364,10 @@ def _missing(row: str, corpus: str, kinds: Sequence[str], layer: str) -> str:
         options.append(f"--layers {'last4 or all' if layer == 'last4' else 'all'}")
     with_options = f" (extract with {' '.join(options)})" if options else ""
     what = "utterance tokens" if kinds[0] == "tokens" else "features"
-    return f"no {what} of {corpus} for the row {row}{with_options}"
+    others = [
+        f"{entry.kind} features of layers {entry.layers}"
+        for entry in library.speech
+        if (entry.row, entry.corpus) == (row, corpus)
+    ]
+    there = f"; there are {' and '.join(others)}" if others else ""
+    return f"no {what} of {corpus} for the row {row}{with_options}{there}"

@@ -152,9 +152,11 @@ def test_a_missing_store_is_named_by_corpus_row_and_extraction(whole: Plan, tmp_
     assert reasons["iemocap_5fold/emotion2vec"] == ""
     assert reasons["iemocap_5fold+both/emotion2vec"] == (
         "no utterance tokens of iemocap for the row emotion2vec (extract with --granularity utterance --utterance-from "
-        "tokens)"
+        "tokens); there are frame features of layers last"
     )
-    assert reasons["superb_er/emotion2vec"].endswith("(extract with --layers all)")
+    assert reasons["superb_er/emotion2vec"].endswith(
+        "(extract with --layers all); there are frame features of layers last"
+    )
     assert reasons["iemocap_epc+speech/emotion2vec"].startswith("needs a manifest of iemocap with")
     assert reasons["iemocap_epc+speech+text/emotion2vec"].startswith("no text features of iemocap")
 
@@ -162,7 +164,7 @@ def test_a_missing_store_is_named_by_corpus_row_and_extraction(whole: Plan, tmp_
 def test_table_7_wants_the_last_four_layers(tmp_path: Path) -> None:
     last = write_store(tmp_path / "last", "cmu_mosi")
     cell = plan_of("7", features=[last]).cells["cmu_mosi/emotion2vec"]
-    assert cell.reason.endswith("for the row emotion2vec (extract with --layers last4 or all)")
+    assert "for the row emotion2vec (extract with --layers last4 or all); there are" in cell.reason
     four = write_store(tmp_path / "four", "cmu_mosi", layers="last4")
     cell = plan_of("7", features=[last, four]).cells["cmu_mosi/emotion2vec"]
     assert [entry.folder.name for entry in cell.entries] == ["four"]

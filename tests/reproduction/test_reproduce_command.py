@@ -10,56 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotion2vec.cli.main import main
 from emotion2vec.errors import ProtocolError
-from emotion2vec.probe.fold_file import read_fold_file
 from emotion2vec.reproduction import execute
-from tests.architecture.sources import ROOT
 from tests.reproduction.stores import SMALL, write_manifest, write_store
+from tests.reproduction.written import cell, result, table
 
 NUMBER = r"\d+\.\d\d\+-\d+\.\d\d"
 Reproduce = Callable[..., int]
-
-
-@pytest.fixture
-def reproduce(tmp_path: Path) -> Reproduce:
-    """Run the command on the features below `features`, with a training of one epoch."""
-
-    def call(*arguments: object, page: bool = False) -> int:
-        switches = [] if page else ["--no-report"]
-        places = ["--features", f"{tmp_path}/features", "--out", f"{tmp_path}/out"]
-        return main(["reproduce", *places, *switches, *map(str, arguments), *SMALL])
-
-    return call
-
-
-@pytest.fixture
-def urdu(tmp_path: Path) -> Path:
-    """A complete URDU, with the ids of the stored folds."""
-    fold = read_fold_file(ROOT / "config" / "probe" / "folds" / "urdu_10fold.json").folds[0]
-    ids = [*fold.train, *fold.valid, *fold.test]
-    return write_store(tmp_path / "features" / "urdu", "urdu", ids=ids, synthetic=False)
-
-
-@pytest.fixture
-def meld(tmp_path: Path) -> Path:
-    return write_store(tmp_path / "features" / "meld", "meld")
-
-
-def table(folder: Path, number: str) -> dict[str, Any]:
-    contents: dict[str, Any] = json.loads((folder / f"out/tables/table_{number}.json").read_text())
-    return contents
-
-
-def cell(folder: Path, number: str, key: str, protocol: str) -> dict[str, Any]:
-    rows = [row for row in table(folder, number)["rows"] if row["key"] == key]
-    (found,) = [one for row in rows for one in row["cells"] if one["protocol"] == protocol]
-    return dict(found)
-
-
-def result(folder: Path, name: str) -> dict[str, Any]:
-    contents: dict[str, Any] = json.loads((folder / "out/cells" / name / "result.json").read_text())
-    return contents
 
 
 def test_a_line_for_every_cell_and_counts_at_the_end(
@@ -257,45 +214,6 @@ def test_an_interrupted_cell_goes_on_with_the_runs_that_were_done(
     assert result(tmp_path, "savee_10fold/emotion2vec")["num_folds"] == 10
 
 
-def test_list_shows_cells_and_needs_and_runs_nothing(
-    reproduce: Reproduce, meld: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert reproduce("--table", 3, "--list") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert f"ready    meld/emotion2vec (Table 3): {meld} SYNTHETIC" in lines
-    assert "skipped  meld/data2vec (Table 3): no features of meld for the row data2vec" in lines
-    assert not (tmp_path / "out").exists()
-    reproduce("--table", 3)
-    capsys.readouterr()
-    reproduce("--table", 3, "--list")
-    assert f"finished meld/emotion2vec (Table 3): {meld} SYNTHETIC" in capsys.readouterr().out
-
-
-def test_list_needs_neither_features_nor_a_place(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reproduce", "--all", "--list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert (
-        "skipped  meld/emotion2vec (Table 3): no features of meld for the row emotion2vec" in lines
-    )
-    assert not [line for line in lines if not line.startswith("skipped ")]
-
-
-def test_collect_writes_the_tables_of_what_is_finished(
-    reproduce: Reproduce, meld: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reproduce("--table", 3)
-    write_store(tmp_path / "features" / "savee", "savee")
-    capsys.readouterr()
-    assert reproduce("--table", 3, "--collect") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "open    savee_10fold/emotion2vec: not run yet SYNTHETIC" in lines
-    assert lines[-1] == "done=0 kept=1 failed=0 skipped=13 open=1"
-    assert (
-        "- `savee_10fold/emotion2vec` open: not run yet"
-        in (tmp_path / "out/tables/table_03.md").read_text()
-    )
-
-
 def test_tables_6_and_7_come_out_with_their_own_metrics(
     reproduce: Reproduce, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -353,63 +271,6 @@ def test_the_page_shows_every_result_and_what_was_not_run(
     assert "emotion2vec" in page
     assert "meld/data2vec" in page
     assert "no features of meld for the row data2vec" in page
-
-
-def test_a_launcher_of_hydra_runs_the_cells(
-    reproduce: Reproduce, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    broken = write_store(tmp_path / "features" / "meld", "meld")
-    rows = np.load(broken / "all.npy")
-    rows[5] = np.nan
-    np.save(broken / "all.npy", rows)
-    write_store(tmp_path / "features" / "savee", "savee")
-    assert reproduce("--table", 3, "--launcher", "basic") == 1
-    out = capfd.readouterr().out
-    assert "the same command with --collect instead of --launcher" in out
-    assert out.splitlines()[-1] == "done=0 kept=1 failed=1 skipped=13 open=0"
-    assert cell(tmp_path, "03", "emotion2vec", "savee_10fold")["state"] == "kept"
-    assert "NaN or infinity" in cell(tmp_path, "03", "emotion2vec", "meld")["reason"]
-
-
-def test_a_launcher_that_is_not_there_is_one_sentence(
-    reproduce: Reproduce, meld: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert reproduce("--table", 3, "--launcher", "nothing") == 1
-    error = capfd.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: Hydra's launcher 'nothing' ended with status 1: ")
-    assert "nothing" in error.split("status 1:")[1].split("; check")[0]
-
-
-def test_jobs_of_submitit_run_the_cells(reproduce: Reproduce, meld: Path, tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="needs the extra slurm")
-    settings = "hydra.launcher.timeout_min=5"
-    assert reproduce("--table", 3, "--launcher", "submitit_local", settings) == 0
-    assert cell(tmp_path, "03", "emotion2vec", "meld")["state"] == "kept"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--table", "3", "--features", "nowhere", "--out", "OUT"], "no features 'nowhere': no such folder"),
-        (["--table", "3", "--features", "a/b=x", "--out", "OUT"], "'a/b' cannot name a row"),
-        (["--table", "12", "--out", "OUT"], "no table '12' to reproduce"),
-        (["--out", "OUT"], "nothing to reproduce; give --table N, --figure N or --all"),
-        (["--table", "3", "--out", "OUT", "--features", "row=nowhere"], "no features 'nowhere': no such folder"),
-        (["--table", "3"], "no place for the results; give --out OUT"),
-        (["--table", "3", "--out", "OUT"], "none of the 15 cells can run, e.g. meld/wavlm_base: no features"),
-        (["--table", "3", "--out", "OUT", "hydra.launcher.x=1"], "is a launcher's setting; give --launcher NAME"),
-        (["--table", "3", "--out", "OUT", "--config-dir", "nowhere"], "no protocol 'meld' in 'nowhere'"),
-    ],
-)  # fmt: skip
-def test_a_mistake_is_one_sentence_with_status_1(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = [str(tmp_path / "out") if text == "OUT" else text for text in arguments]
-    assert main(["reproduce", *given]) == 1
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("error: ")
-    assert message in line
-    assert not (tmp_path / "out").exists()
 
 
 def _must_not_train(*_: object) -> None:
