@@ -53,7 +53,8 @@ def draw_span_mask(
     num_spans = int(num_valid * (prob + prob_adjust) / span_frames)
     centres = rng.integers(0, num_valid, size=num_spans)
     offsets = np.arange(span_frames) - span_frames // 2
-    covered = np.clip(centres[:, None] + offsets, 0, num_valid - 1)
+    # np.clip takes four times as long on so few numbers
+    covered = np.minimum(np.maximum(centres[:, None] + offsets, 0), num_valid - 1)
     masked = np.zeros(num_frames, dtype=bool)
     masked[covered.ravel()] = True
     return _with_count(masked, num_masked, num_valid, rng)
@@ -63,11 +64,12 @@ def _with_count(
     masked: np.ndarray, num_masked: int, num_valid: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Add or remove single frames at random until `num_masked` of the first `num_valid` are masked, (T,)."""
-    excess = int(masked.sum()) - num_masked
-    if excess > 0:
-        masked[rng.choice(np.flatnonzero(masked), excess, replace=False)] = False
-    elif excess < 0:
-        masked[rng.choice(np.flatnonzero(~masked[:num_valid]), -excess, replace=False)] = True
+    excess = int(np.count_nonzero(masked)) - num_masked
+    if excess != 0:
+        # remove from the masked frames, or add to the free ones
+        candidates = (masked if excess > 0 else ~masked[:num_valid]).nonzero()[0]
+        chosen = rng.choice(len(candidates), abs(excess), replace=False)
+        masked[candidates[chosen]] = excess < 0
     return masked
 
 
