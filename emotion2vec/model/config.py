@@ -19,6 +19,8 @@ UTTERANCE_METHODS = ("chunk", "token", "global")
 TARGET_NORMS = ("instance", "layer", "none")
 LOSS_REDUCTIONS = ("mean", "sum")
 TEACHER_INITS = ("student", "checkpoint")
+CONVOLUTIONS = ("auto", "plain", "channels_last")
+ATTENTIONS = ("auto", "plain", "blockwise")
 
 # which values, in words, and as a test
 _RANGES: tuple[tuple[tuple[str, ...], str, Callable[[float], bool]], ...] = (
@@ -141,6 +143,16 @@ class ModelConfig:
     )
     collapse_check_after: int = _field(5000, "updates before the two limits that stop apply")
 
+    # How it is computed: same results up to rounding (see benchmarks/README.md)
+    convolutions: str = _field("auto", f"one of {CONVOLUTIONS}; `auto`: channels_last on a CPU")
+    attention: str = _field(
+        "auto",
+        f"one of {ATTENTIONS}, when training; `auto`: blockwise on a GPU, which saves memory",
+    )
+    checkpoint_layers: bool = _field(
+        False, "keep only each layer's input for the backward pass: a third more time, less memory"
+    )
+
     @property
     def num_layers(self) -> int:
         """Transformer layers in all."""
@@ -182,7 +194,12 @@ class ModelConfig:
             raise ConfigError("model config: " + "; ".join(problems))
 
     def _type_problems(self) -> list[str]:
-        words: dict[Any, str] = {str: "a word", int: "a whole number", float: "a finite number"}
+        words: dict[Any, str] = {
+            str: "a word",
+            int: "a whole number",
+            float: "a finite number",
+            bool: "true or false",
+        }
         return [
             f"{f.name} must be {words[f.type]}, but is {reprlib.repr(getattr(self, f.name))}"
             for f in fields(ModelConfig)
@@ -197,6 +214,8 @@ class ModelConfig:
             "frame_target_norm": TARGET_NORMS,
             "utterance_target_norm": TARGET_NORMS,
             "utterance_loss_reduction": LOSS_REDUCTIONS,
+            "convolutions": CONVOLUTIONS,
+            "attention": ATTENTIONS,
         }
         return [
             f"{name} must be one of {allowed}, but is {reprlib.repr(getattr(self, name))}"

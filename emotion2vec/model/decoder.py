@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotion2vec.model.channels_last import grouped_conv, use_channels_last
 from emotion2vec.model.context import ContextEncoder, ContextOutput
 from emotion2vec.model.masking import gather_frames, visible_first
 from emotion2vec.model.prediction import MaskedPrediction
@@ -41,8 +42,10 @@ class ConvDecoder(MaskedPrediction):
         groups: int,
         input_dropout: float,
         noise_std: float,
+        convolutions: str = "auto",
     ) -> None:
         super().__init__()
+        self.convolutions = convolutions
         self.noise_std = noise_std
         in_dims = [dim] + [decoder_dim] * (num_layers - 1)
         self.convs = nn.ModuleList(
@@ -55,13 +58,13 @@ class ConvDecoder(MaskedPrediction):
     def encode(
         self,
         context: ContextEncoder,
-        frames_RTD: Tensor,
+        frames_BTD: Tensor,
         masked_RT: Tensor,
         *,
         padding_RT: Tensor | None = None,
     ) -> ContextOutput:
         """Encode the visible frames only (Eq. 4); see `MaskedPrediction`."""
-        return context(frames_RTD, padding_RT=padding_RT, masked_RT=masked_RT)
+        return context(frames_BTD, padding_RT=padding_RT, masked_RT=masked_RT)
 
     def forward(
         self, frames_RVD: Tensor, masked_RT: Tensor, *, padding_RT: Tensor | None = None
@@ -80,14 +83,30 @@ class ConvDecoder(MaskedPrediction):
             padding_RT: True where a frame is padding, (R, T).
         """
         frames_RTD = restore_frames(self.input_dropout(frames_RVD), masked_RT, self.noise_std)
+        channels_last = use_channels_last(self.convolutions, frames_RTD)
+        convolve = self._convolve_channels_last if channels_last else self._convolve_plain
+        # (R, T, D') -> (N, D'): only masked frames enter the loss, so only they are projected
+        return self.proj(convolve(frames_RTD, padding_RT)[masked_RT])
+
+    def _convolve_plain(self, frames_RTD: Tensor, padding_RT: Tensor | None) -> Tensor:
         hidden_RDT = frames_RTD.transpose(1, 2)
         for conv in self.convs:
             if padding_RT is not None:
                 hidden_RDT = hidden_RDT.masked_fill(padding_RT.unsqueeze(1), 0.0)
-            output_RDT = conv(hidden_RDT)[..., : masked_RT.size(1)]
+            output_RDT = conv(hidden_RDT)[..., : frames_RTD.size(1)]
             normed_RTD = F.layer_norm(output_RDT.transpose(1, 2), output_RDT.shape[1:2])
             output_RDT = F.gelu(normed_RTD.transpose(1, 2))
             same_width = output_RDT.size(1) == hidden_RDT.size(1)
             hidden_RDT = output_RDT + hidden_RDT if same_width else output_RDT
-        # (R, D', T) -> (N, D'): only masked frames enter the loss, so only they are projected
-        return self.proj(hidden_RDT.transpose(1, 2)[masked_RT])
+        return hidden_RDT.transpose(1, 2)
+
+    def _convolve_channels_last(self, frames_RTD: Tensor, padding_RT: Tensor | None) -> Tensor:
+        hidden_RTD = frames_RTD
+        for conv in self.convs:
+            if padding_RT is not None:
+                hidden_RTD = hidden_RTD.masked_fill(padding_RT.unsqueeze(2), 0.0)
+            output_RTD = grouped_conv(conv, hidden_RTD)[:, : frames_RTD.size(1)]
+            output_RTD = F.gelu(F.layer_norm(output_RTD, output_RTD.shape[2:]))
+            same_width = output_RTD.size(2) == hidden_RTD.size(2)
+            hidden_RTD = output_RTD + hidden_RTD if same_width else output_RTD
+        return hidden_RTD

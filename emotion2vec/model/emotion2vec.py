@@ -137,7 +137,7 @@ class Emotion2VecPretraining(nn.Module):
         clones = masked_BCT.size(1)
         return self.decoder.encode(
             self.student.context,
-            frames_BTD.repeat_interleave(clones, dim=0),
+            frames_BTD,
             masked_BCT.flatten(0, 1),
             padding_RT=_repeat_clones(padding_BT, clones),
         )

@@ -6,7 +6,7 @@ In: `ModelConfig`. Out: `SpeechEncoder` (what users keep) or `Emotion2VecPretrai
 from torch import nn
 
 from emotion2vec.model.config import ModelConfig
-from emotion2vec.model.context import ContextEncoder
+from emotion2vec.model.context import ContextEncoder, MemoryUse
 from emotion2vec.model.decoder import ConvDecoder
 from emotion2vec.model.ema import EmaTeacher
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
@@ -37,7 +37,12 @@ def build_encoder(config: ModelConfig) -> SpeechEncoder:
         ConfigError: A value of the config is impossible.
     """
     config.validate()
-    frontend = ConvFrontend(conv_dim=config.conv_dim, embed_dim=config.embed_dim)
+    frontend = ConvFrontend(
+        conv_dim=config.conv_dim,
+        embed_dim=config.embed_dim,
+        convolutions=config.convolutions,
+        checkpoint_layers=config.checkpoint_layers,
+    )
     return SpeechEncoder(frontend, _build_context(config))
 
 
@@ -50,6 +55,7 @@ def _build_context(config: ModelConfig) -> ContextEncoder:
             width=config.conv_pos_width,
             depth=config.conv_pos_depth,
             groups=config.conv_pos_groups,
+            convolutions=config.convolutions,
         ),
         UtteranceTokens(config.num_utterance_tokens, config.embed_dim),
         _build_bias(config),
@@ -57,6 +63,7 @@ def _build_context(config: ModelConfig) -> ContextEncoder:
         input_norm=nn.LayerNorm(config.embed_dim, eps=config.norm_eps),
         input_dropout=config.prenet_dropout,
         layer_drops=prenet_drops + [config.layerdrop] * config.depth,
+        memory=MemoryUse(config.attention, config.checkpoint_layers),
     )
 
 
@@ -98,4 +105,5 @@ def _build_decoder(config: ModelConfig) -> MaskedPrediction:
         groups=config.decoder_groups,
         input_dropout=config.decoder_input_dropout,
         noise_std=config.mask_noise_std,
+        convolutions=config.convolutions,
     )

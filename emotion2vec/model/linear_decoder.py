@@ -1,6 +1,6 @@
 """Mask embedding and linear prediction, as in data2vec: nothing is dropped.
 
-In: projected frames (R, T, D), then the encoder's output at all frames. Out: predictions at masked frames (N, D).
+In: projected frames (B, T, D), then the encoder's output at all frames. Out: predictions at masked frames (N, D).
 Paper: Section 4.1, "data2vec"; Baevski et al. (2022).
 """
 
@@ -22,15 +22,17 @@ class LinearDecoder(MaskedPrediction):
     def encode(
         self,
         context: ContextEncoder,
-        frames_RTD: Tensor,
+        frames_BTD: Tensor,
         masked_RT: Tensor,
         *,
         padding_RT: Tensor | None = None,
     ) -> ContextOutput:
         """Replace masked frames before positions are added, and encode all T frames; see `MaskedPrediction`."""
-        embedding_D = self.mask_embedding.to(frames_RTD.dtype)
-        hidden_RTD = torch.where(masked_RT.unsqueeze(-1), embedding_D, frames_RTD)
-        return context(hidden_RTD, padding_RT=padding_RT)
+        embedding_D = self.mask_embedding.to(frames_BTD.dtype)
+        # (B, C, T, 1), (D,) and (B, 1, T, D) -> (B * C, T, D): clones share the utterance's frames until here
+        masked_BCT1 = masked_RT.reshape(frames_BTD.size(0), -1, masked_RT.size(1), 1)
+        hidden_BCTD = torch.where(masked_BCT1, embedding_D, frames_BTD.unsqueeze(1))
+        return context(hidden_BCTD.flatten(0, 1), padding_RT=padding_RT)
 
     def forward(
         self,

@@ -11,12 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotion2vec.model.channels_last import grouped_conv, use_channels_last
+
 
 class ConvPositions(nn.Module):
     """Five grouped convolutions, each with layer norm (no weights) and GELU."""
 
-    def __init__(self, dim: int, *, width: int, depth: int, groups: int) -> None:
+    def __init__(
+        self, dim: int, *, width: int, depth: int, groups: int, convolutions: str = "auto"
+    ) -> None:
         super().__init__()
+        self.convolutions = convolutions
         self.kernel = max(3, width // depth)
         self.convs = nn.ModuleList(
             nn.Conv1d(dim, dim, self.kernel, padding=self.kernel // 2, groups=groups)
@@ -33,6 +38,8 @@ class ConvPositions(nn.Module):
             frames_RTD: Frames, masked ones zero, (R, T, D).
             padding_RT: True where the frame is padding, (R, T).
         """
+        if use_channels_last(self.convolutions, frames_RTD):
+            return self._convolve_channels_last(frames_RTD, padding_RT)
         num_frames = frames_RTD.size(1)
         hidden_RDT = frames_RTD.transpose(1, 2)
         for conv in self.convs:
@@ -44,6 +51,15 @@ class ConvPositions(nn.Module):
             normed_RTD = F.layer_norm(hidden_RDT.transpose(1, 2), hidden_RDT.shape[1:2])
             hidden_RDT = F.gelu(normed_RTD.transpose(1, 2))
         return hidden_RDT.transpose(1, 2)
+
+    def _convolve_channels_last(self, frames_RTD: Tensor, padding_RT: Tensor | None) -> Tensor:
+        hidden_RTD = frames_RTD
+        for conv in self.convs:
+            if padding_RT is not None:
+                hidden_RTD = hidden_RTD.masked_fill(padding_RT.unsqueeze(2), 0.0)
+            hidden_RTD = grouped_conv(conv, hidden_RTD)[:, : frames_RTD.size(1)]
+            hidden_RTD = F.gelu(F.layer_norm(hidden_RTD, hidden_RTD.shape[2:]))
+        return hidden_RTD
 
 
 def alibi_slopes(num_heads: int) -> Tensor:
@@ -68,6 +84,12 @@ class AlibiBias(nn.Module):
         self.num_heads = num_heads
         self.scale = nn.Parameter(torch.full((1, 1, num_heads, 1, 1), initial_scale))
 
+    def scaled_slopes(self) -> Tensor:
+        """Return slope * scale of each head, (H,), in float32 at least."""
+        dtype = torch.promote_types(self.scale.dtype, torch.float32)
+        slopes_H = alibi_slopes(self.num_heads).to(self.scale.device, dtype)
+        return slopes_H * self.scale.flatten().to(dtype).clamp_min(0)
+
     def forward(self, positions_RV: Tensor, num_tokens: int) -> Tensor:
         """Return the bias (R, H, U+V, U+V) of frames at the given positions behind U utterance tokens.
 
@@ -78,10 +100,10 @@ class AlibiBias(nn.Module):
             positions_RV: Frame number of each visible frame, (R, V); R may be 1 to serve every row.
             num_tokens: Utterance tokens U in front of the frames.
         """
-        dtype = torch.promote_types(self.scale.dtype, torch.float32)
-        slopes_H = alibi_slopes(self.num_heads).to(positions_RV.device, dtype)
-        scaled_H = slopes_H * self.scale.flatten().to(dtype).clamp_min(0)
-        distance_RVV = (positions_RV[:, :, None] - positions_RV[:, None, :]).abs().to(dtype)
+        scaled_H = self.scaled_slopes()
+        distance_RVV = (
+            (positions_RV[:, :, None] - positions_RV[:, None, :]).abs().to(scaled_H.dtype)
+        )
         bias_RHVV = -scaled_H[None, :, None, None] * distance_RVV[:, None]
         return F.pad(bias_RHVV, (num_tokens, 0, num_tokens, 0)) if num_tokens else bias_RHVV
 

@@ -1,6 +1,6 @@
 """What a backbone's decoder is to pre-training: how masked frames are kept from the encoder, and how predicted.
 
-In: projected frames (R, T, D) and a mask (R, T). Out: the encoder's output, then predictions (N, D) of the N masked
+In: projected frames (B, T, D) and a mask (R, T). Out: the encoder's output, then predictions (N, D) of the N masked
 frames of all rows. Paper: Eq. 4, Section 4.1. Both parts exist in pre-training only; users keep the encoder without.
 """
 
@@ -18,7 +18,7 @@ class MaskedPrediction(nn.Module, ABC):
     def encode(
         self,
         context: ContextEncoder,
-        frames_RTD: Tensor,
+        frames_BTD: Tensor,
         masked_RT: Tensor,
         *,
         padding_RT: Tensor | None = None,
@@ -27,8 +27,9 @@ class MaskedPrediction(nn.Module, ABC):
 
         Args:
             context: The student's backbone.
-            frames_RTD: Projected frames, (R, T, D).
-            masked_RT: True where a frame is masked, (R, T), as many in every row.
+            frames_BTD: Projected frames, (B, T, D).
+            masked_RT: True where a frame is masked, (R, T), as many in every row; R = B * C, the C clones of an
+                utterance in a sequence.
             padding_RT: True where a frame is padding, (R, T).
         """
 

@@ -1,12 +1,14 @@
 """Post-norm transformer layers that also return their feed-forward output, the teacher's target.
 
-In: hidden states (R, N, D), attention bias (R, H, N, N). Out: (R, N, D) twice.
+In: hidden states (R, N, D), attention bias (R, H, N, N), or where the frames stand. Out: (R, N, D) twice.
 Paper: Section 4.1; target = output of the FFN before the residual sum (data2vec; data2vec 2.0's `ffn_targets`).
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from emotion2vec.model.blockwise import KeptPositions, blockwise_attention
 
 
 class SelfAttention(nn.Module):
@@ -23,17 +25,30 @@ class SelfAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(dropout)
 
-    def forward(self, hidden_RND: Tensor, bias_RHNN: Tensor) -> Tensor:
-        """Attend; `bias_RHNN` holds ALiBi and -inf for padded keys and broadcasts over rows. (R, N, D)."""
+    def forward(self, hidden_RND: Tensor, bias: Tensor | KeptPositions) -> Tensor:
+        """Attend to all frames and tokens, (R, N, D).
+
+        Args:
+            hidden_RND: Hidden states, (R, N, D).
+            bias: ALiBi, and -inf for padded keys, broadcasting to (R, H, N, N); or what to compute it from in blocks.
+        """
         rows, length, dim = hidden_RND.shape
         # (R, N, 3 * D) -> 3 x (R, H, N, D / H)
         qkv = self.qkv(hidden_RND).view(rows, length, 3, self.num_heads, dim // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        # The fused kernels give no gradient for the bias, which the learned ALiBi scale needs.
-        attend = self._attend_plain if bias_RHNN.requires_grad else self._attend_fused
-        output_RHNd = attend(query, key, value, bias_RHNN)
+        output_RHNd = self._attend(query, key, value, bias)
         # (R, H, N, D / H) -> (R, N, D)
         return self.proj_drop(self.proj(output_RHNd.transpose(1, 2).reshape(rows, length, dim)))
+
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | KeptPositions
+    ) -> Tensor:
+        if isinstance(bias, KeptPositions):
+            dropout = self.attention_dropout if self.training else 0.0
+            return blockwise_attention(query, key, value, bias, dropout=dropout)
+        # The fused kernels give no gradient for the bias, which the learned ALiBi scale needs.
+        attend = self._attend_plain if bias.requires_grad else self._attend_fused
+        return attend(query, key, value, bias)
 
     def _attend_plain(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
         scores = (query * self.head_scale) @ key.transpose(-2, -1) + bias
@@ -81,9 +96,9 @@ class TransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
         self.post_mlp_drop = nn.Dropout(post_mlp_drop)
 
-    def forward(self, hidden_RND: Tensor, bias_RHNN: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, hidden_RND: Tensor, bias: Tensor | KeptPositions) -> tuple[Tensor, Tensor]:
         """Return the layer's output and its feed-forward output before the residual sum, both (R, N, D)."""
-        hidden_RND = self.norm1(hidden_RND + self.attn(hidden_RND, bias_RHNN))
+        hidden_RND = self.norm1(hidden_RND + self.attn(hidden_RND, bias))
         ffn_RND = self.mlp(hidden_RND)
         return self.norm2(hidden_RND + self.post_mlp_drop(ffn_RND)), ffn_RND
 
