@@ -1,8 +1,10 @@
 """What a WAV or AIFF header promises against what the file holds.
 
-In: path. Out: number of missing bytes, for `io.py`. libsndfile reads a file that was cut short without a word.
+In: path or contents. Out: number of missing bytes, for `source.py`. libsndfile reads a file that was cut short
+without a word.
 """
 
+import io
 import struct
 from pathlib import Path
 from typing import BinaryIO
@@ -18,14 +20,17 @@ _CONTAINERS = {
 _UNKNOWN_SIZE = 0x7FFFF000
 
 
-def missing_bytes(path: Path) -> int:
+def missing_bytes(content: Path | io.BytesIO, file_size: int) -> int:
     """Count the bytes of audio that the header of a WAV (also RF64) or AIFF file promises and the file lacks.
+
+    Args:
+        content: The file, or what it holds.
+        file_size: Its length in bytes.
 
     Returns:
         0 for a complete file, a file of unknown (streamed) size, and any other format.
     """
-    file_size = path.stat().st_size
-    with path.open("rb") as file:
+    with content.open("rb") if isinstance(content, Path) else content as file:
         container = file.read(12)[:4]
         if container not in _CONTAINERS:
             return 0

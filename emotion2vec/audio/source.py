@@ -4,6 +4,7 @@ In: path. Out: `AudioInfo`, waveforms (S,) for `io.py`, `data/checks.py` and `co
 S samples, C channels.
 """
 
+import io
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from emotion2vec.audio.resample import (
     resampled_length,
     resampling_blocks,
 )
+from emotion2vec.audio.shard import parse_member, read_member
 from emotion2vec.audio.video import CONTAINER_SUFFIXES, DecodedContainer, decode_container
 from emotion2vec.errors import AudioError
 from emotion2vec.structs import SAMPLE_RATE_HZ
@@ -68,7 +70,7 @@ class AudioFile(AbstractContextManager["AudioFile"]):
         """Open the file and read its header.
 
         Args:
-            path: Any format that soundfile reads; video and m4a where PyAV is installed.
+            path: Any format that soundfile reads; video and m4a where PyAV is installed; `SHARD.tar:OFFSET:SIZE`.
             channel: `mean`, or the number of the channel to take, from 0; a single channel is taken as it is.
 
         Raises:
@@ -80,7 +82,15 @@ class AudioFile(AbstractContextManager["AudioFile"]):
         self._decoded: DecodedContainer | None = None
         self._whole_S: Tensor | None = None
         self._position = 0  # of the open file; some formats cannot tell it
-        _require_file(self.path)
+        self._source: Path | str = self.path  # how errors name it
+        member = parse_member(self.path)
+        if member is not None:
+            name, content = read_member(member)
+            self._source = f"{member.shard}: {name}"
+            self._file = _open(io.BytesIO(content), self._source)
+            self.info = self._read_header(self._file, io.BytesIO(content), len(content))
+            return
+        num_bytes = _require_file(self.path)
         if self.path.suffix.lower() in CONTAINER_SUFFIXES:
             decoded = decode_container(self.path, channel=self._channel)
             self._decoded = decoded
@@ -88,12 +98,30 @@ class AudioFile(AbstractContextManager["AudioFile"]):
                 decoded.sample_rate_hz, decoded.num_channels, len(decoded.samples_S)
             )
         else:
-            self._file = _open(self.path)
+            self._file = _open(str(self.path), self.path)
+            self.info = self._read_header(self._file, self.path, num_bytes)
+
+    def _read_header(
+        self, file: soundfile.SoundFile, content: Path | io.BytesIO, num_bytes: int
+    ) -> AudioInfo:
+        """Check the header and that nothing of the file is missing; closes it when something is wrong."""
+        try:
+            check_rate(file.samplerate, self._source)
             try:
-                self.info = _checked_header(self._file, self.path)
-            except AudioError:
-                self._file.close()
-                raise
+                missing = missing_bytes(content, num_bytes)
+            except OSError as error:
+                raise AudioError(self._source, f"cannot be read ({error.strerror})") from error
+            if missing > 0:
+                reason = (
+                    f"is truncated: the header promises {missing} bytes more than the file holds"
+                )
+                raise AudioError(self._source, reason)
+            if file.frames == 0:
+                raise AudioError(self._source, "is empty (0 samples)")
+        except AudioError:
+            file.close()
+            raise
+        return AudioInfo(file.samplerate, file.channels, file.frames)
 
     def __exit__(
         self,
@@ -124,7 +152,7 @@ class AudioFile(AbstractContextManager["AudioFile"]):
         """
         start, end = self._segment(start, end, max_overrun)
         if self._file is None or not _can_jump(self._file):
-            return require_length(self._whole()[start:end], self.path)
+            return require_length(self._whole()[start:end], self._source)
         rate = self.info.sample_rate_hz
         source, target = resampling_blocks(rate)
         # read whole blocks around the segment: it then has the same samples as a cut of the whole file
@@ -134,7 +162,7 @@ class AudioFile(AbstractContextManager["AudioFile"]):
         samples_S = self._decode(self._file, first_block * source, stop)
         waveform_S = resample_to_16k(torch.from_numpy(samples_S), rate)
         offset = first_block * target
-        return require_length(waveform_S[start - offset : end - offset], self.path)
+        return require_length(waveform_S[start - offset : end - offset], self._source)
 
     def _segment(self, start: int | None, end: int | None, max_overrun: int) -> tuple[int, int]:
         """Fill in the ends of a segment and check that it lies within the file."""
@@ -145,7 +173,7 @@ class AudioFile(AbstractContextManager["AudioFile"]):
             end = length
         if not 0 <= start < end <= length:
             reason = f"has no segment {start}..{end}: it holds {length} samples at 16 kHz"
-            raise AudioError(self.path, reason)
+            raise AudioError(self._source, reason)
         return start, end
 
     def _whole(self) -> Tensor:
@@ -166,21 +194,22 @@ class AudioFile(AbstractContextManager["AudioFile"]):
                 file.seek(start)
             self._position = stop
             blocks = [
-                mix_channels(block_SC, self._channel, self.path)
+                mix_channels(block_SC, self._channel, self._source)
                 for block_SC in _read_blocks(file, stop - start)
             ]
         except (soundfile.SoundFileError, OSError) as error:
             raise AudioError(
-                self.path, f"cannot be decoded ({_plain(error, self.path)})"
+                self._source, f"cannot be decoded ({_plain(error, self._source)})"
             ) from error
         num_decoded = sum(map(len, blocks))
         if num_decoded != stop - start:
             reason = f"is truncated: decoding gives {num_decoded} of {stop - start} samples"
-            raise AudioError(self.path, reason)
+            raise AudioError(self._source, reason)
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
 
-def _require_file(path: Path) -> None:
+def _require_file(path: Path) -> int:
+    """Return the size of a file that can be read."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -191,27 +220,14 @@ def _require_file(path: Path) -> None:
         raise AudioError(path, "is not a file")
     if status.st_size == 0:
         raise AudioError(path, "is empty (0 bytes)")
+    return status.st_size
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(file: str | io.BytesIO, source: Path | str) -> soundfile.SoundFile:
     try:
-        return soundfile.SoundFile(str(path))
+        return soundfile.SoundFile(file)
     except (soundfile.SoundFileError, OSError, TypeError) as error:
-        raise AudioError(path, f"cannot be read as audio ({_plain(error, path)})") from error
-
-
-def _checked_header(file: soundfile.SoundFile, path: Path) -> AudioInfo:
-    check_rate(file.samplerate, path)
-    try:
-        missing = missing_bytes(path)
-    except OSError as error:
-        raise AudioError(path, f"cannot be read ({error.strerror})") from error
-    if missing > 0:
-        reason = f"is truncated: the header promises {missing} bytes more than the file holds"
-        raise AudioError(path, reason)
-    if file.frames == 0:
-        raise AudioError(path, "is empty (0 samples)")
-    return AudioInfo(file.samplerate, file.channels, file.frames)
+        raise AudioError(source, f"cannot be read as audio ({_plain(error, source)})") from error
 
 
 def _can_jump(file: soundfile.SoundFile) -> bool:
@@ -229,8 +245,8 @@ def _read_blocks(file: soundfile.SoundFile, num_samples: int) -> Iterator[np.nda
         num_samples -= len(block_SC)
 
 
-def _plain(error: Exception, path: Path) -> str:
+def _plain(error: Exception, source: Path | str) -> str:
     """Cut libsndfile's message down to the cause: the path stands in front of ours already."""
     text: str = getattr(error, "error_string", None) or str(error)
-    text = str(text).replace(f"Error opening {str(path)!r}: ", "")
+    text = str(text).replace(f"Error opening {str(source)!r}: ", "")
     return text.removeprefix("Error : ").strip().rstrip(".")

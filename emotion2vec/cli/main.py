@@ -18,6 +18,7 @@ from emotion2vec.errors import Emotion2VecError
 COMMANDS = {
     "prepare": "emotion2vec.cli.prepare",
     "check": "emotion2vec.cli.check",
+    "shard": "emotion2vec.cli.shard",
     "extract": "emotion2vec.cli.extract",
     "probe": "emotion2vec.cli.probe",
     "umap": "emotion2vec.cli.umap",

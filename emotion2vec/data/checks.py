@@ -21,6 +21,7 @@ from emotion2vec.data.manifest import (
     Manifest,
     read_card,
     read_manifest,
+    read_splits,
     write_manifest_folder,
 )
 from emotion2vec.data.utterance import Utterance
@@ -45,7 +46,7 @@ def check_folder(folder: Path, *, num_jobs: int | None = None) -> Report:
     Raises:
         ManifestError: The folder holds no manifest, or one of its files is malformed.
     """
-    manifests = _read_splits(folder)
+    manifests = read_splits(folder)
     card = read_card(folder)
     places = _unique_utterances(manifests)
     examined = list(
@@ -118,7 +119,7 @@ def write_clean_copy(report: Report, out: Path) -> tuple[int, int]:
 
 def _split_of_each(folder: Path) -> dict[str, str]:
     """Find the split of the utterances in a `train.tsv` that a user wrote, and name the lists that are not copied."""
-    manifests = _read_splits(folder)
+    manifests = read_splits(folder)
     others = sorted(
         manifest.name for manifest in manifests if manifest.name not in ("all", *SPLITS)
     )
@@ -130,20 +131,6 @@ def _split_of_each(folder: Path) -> dict[str, str]:
         if manifest.name in SPLITS
         for utterance in manifest.utterances
     }
-
-
-def _read_splits(folder: Path) -> list[Manifest]:
-    """Read every `.tsv` of the folder that is a split, `all` first."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ManifestError(
-            f"no manifest folder {str(folder)!r}; make one with scripts/prepare_corpus.py"
-        )
-    names = {path.stem: path for path in sorted(folder.glob("*.tsv")) if path.stem != "utterances"}
-    if not names:
-        raise ManifestError(f"{folder}: holds no .tsv of a split; expected at least all.tsv")
-    order = sorted(names, key=lambda name: (name != "all", name))
-    return [read_manifest(names[name]) for name in order]
 
 
 def _unique_utterances(manifests: Iterable[Manifest]) -> dict[str, tuple[Path, Utterance]]:

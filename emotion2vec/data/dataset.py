@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from emotion2vec.audio.io import is_silent, normalise_waveform, read_audio
+from emotion2vec.audio.shard import describe
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import ManifestError
@@ -82,11 +83,13 @@ class SpeechDataset:
         )
         if len(waveform_S) != utterance.num_samples:
             raise ManifestError(
-                f"{path}: has {len(waveform_S)} samples at 16 kHz, but the manifest says {utterance.num_samples}; "
-                "the file was cut or replaced: prepare the corpus again, or see `emotion2vec check`"
+                f"{describe(path)}: has {len(waveform_S)} samples at 16 kHz, but the manifest says "
+                f"{utterance.num_samples}; the file was cut or replaced: prepare the corpus again, or see "
+                "`emotion2vec check`"
             )
         if is_silent(waveform_S):
             logger.warning(
-                "%s: silent from beginning to end; `emotion2vec check --fix` drops it", path
+                "%s: silent from beginning to end; `emotion2vec check --fix` drops it",
+                describe(path),
             )
         return SpeechItem(utterance.id, normalise_waveform(waveform_S))

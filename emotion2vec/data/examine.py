@@ -12,6 +12,7 @@ from pathlib import Path
 from torch import Tensor
 
 from emotion2vec.audio.io import is_silent
+from emotion2vec.audio.shard import describe, file_on_disk
 from emotion2vec.audio.source import AudioFile, AudioInfo
 from emotion2vec.data.findings import Finding
 from emotion2vec.data.utterance import Utterance
@@ -47,22 +48,24 @@ def examine(place: tuple[Path, Utterance]) -> Examined:
     root, utterance = place
     path = root / utterance.path
     finding = partial(Finding, ids=(utterance.id,))
-    if not path.is_file():
-        return Examined((finding("missing", f"{path}: does not exist"),))
+    on_disk = file_on_disk(path)
+    if not on_disk.is_file():
+        return Examined((finding("missing", f"{on_disk}: does not exist"),))
     try:
         with AudioFile(path) as file:
             info = file.info
             waveform_S = file.read(utterance.start_sample, utterance.end_sample)
     except AudioError as error:
         return Examined((finding("unreadable", str(error)),))
-    found = [*_compare(path, info, waveform_S, utterance, finding)]
-    found += _listen(path, waveform_S, finding)
+    name = describe(path)
+    found = [*_compare(name, info, waveform_S, utterance, finding)]
+    found += _listen(name, waveform_S, finding)
     digest = hashlib.blake2b(waveform_S.numpy().data, digest_size=16).hexdigest()
     return Examined(tuple(found), waveform_S.numel(), digest)
 
 
 def _compare(
-    path: Path,
+    name: str,
     info: AudioInfo,
     waveform_S: Tensor,
     utterance: Utterance,
@@ -71,23 +74,23 @@ def _compare(
     """Report another format or length than the manifest's."""
     if not info.is_16k_mono:
         text = (
-            f"{path}: has {info.sample_rate_hz} Hz and {info.num_channels} channels, but a manifest's audio is "
+            f"{name}: has {info.sample_rate_hz} Hz and {info.num_channels} channels, but a manifest's audio is "
             f"{SAMPLE_RATE_HZ} Hz mono; prepare the corpus again with --audio-out"
         )
         yield finding("wrong rate", text)
     if waveform_S.numel() != utterance.num_samples:
-        text = f"{path}: holds {waveform_S.numel()} samples at 16 kHz, but the manifest says {utterance.num_samples}"
+        text = f"{name}: holds {waveform_S.numel()} samples at 16 kHz, but the manifest says {utterance.num_samples}"
         yield finding("wrong length", text)
 
 
-def _listen(path: Path, waveform_S: Tensor, finding: Callable[..., Finding]) -> Iterator[Finding]:
+def _listen(name: str, waveform_S: Tensor, finding: Callable[..., Finding]) -> Iterator[Finding]:
     """Report silence and clipping."""
     if is_silent(waveform_S):
-        yield finding("silent", f"{path}: is silent")
+        yield finding("silent", f"{name}: is silent")
         return
     low, high = waveform_S.aminmax()
     if max(-float(low), float(high)) < _FULL_SCALE:
         return
     clipped = int((waveform_S.abs() >= _FULL_SCALE).sum()) / waveform_S.numel()
     if clipped > _CLIPPED_SHARE:
-        yield finding("clipped", f"{path}: {100 * clipped:.1f} % of the samples are clipped")
+        yield finding("clipped", f"{name}: {100 * clipped:.1f} % of the samples are clipped")

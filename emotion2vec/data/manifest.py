@@ -68,6 +68,24 @@ def read_manifest(tsv: Path) -> Manifest:
     return Manifest(tsv.stem, root, tuple(utterances))
 
 
+def read_splits(folder: Path) -> list[Manifest]:
+    """Read every `.tsv` of a manifest folder that is a split, `all` first.
+
+    Raises:
+        ManifestError: The folder holds none, or one of its files is malformed.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ManifestError(
+            f"no manifest folder {str(folder)!r}; make one with scripts/prepare_corpus.py"
+        )
+    names = {tsv.stem: tsv for tsv in sorted(folder.glob("*.tsv")) if tsv.name != _TABLE_FILE}
+    if not names:
+        raise ManifestError(f"{folder}: holds no .tsv of a split; expected at least all.tsv")
+    order = sorted(names, key=lambda name: (name != "all", name))
+    return [read_manifest(names[name]) for name in order]
+
+
 def read_card(folder: Path) -> dict[str, Any]:
     """Read `corpus.json` of a manifest folder; {} when it has none.
 
@@ -110,17 +128,27 @@ def write_manifest_folder(
         parts[split] = [row for row in rows if row.split == split]
     out.mkdir(parents=True, exist_ok=True)
     for name, part in parts.items():
-        has_labels = any(row.label is not None for row in part)
-        tsv = [str(Path(root).resolve()), *(f"{row.path}\t{row.num_samples}" for row in part)]
-        _replace_file(out / f"{name}.tsv", tsv if part else None)
-        emo = [f"{row.id}\t{row.label or ''}" for row in part]
-        _replace_file(out / f"{name}.emo", emo if has_labels else None)
+        write_split(out / f"{name}.tsv", root=root, utterances=part)
+    write_table(out, rows)
+    text = json.dumps({"synthetic": False, **card}, indent=2, ensure_ascii=False)
+    _replace_file(out / _CARD_FILE, [text])
+
+
+def write_split(tsv: Path, *, root: Path, utterances: Sequence[Utterance]) -> None:
+    """Write `<split>.tsv`, and `<split>.emo` where there are labels; without utterances both are removed."""
+    lines = [str(Path(root).resolve()), *(f"{row.path}\t{row.num_samples}" for row in utterances)]
+    _replace_file(tsv, lines if utterances else None)
+    has_labels = any(row.label is not None for row in utterances)
+    labels = [f"{row.id}\t{row.label or ''}" for row in utterances]
+    _replace_file(tsv.with_suffix(".emo"), labels if has_labels else None)
+
+
+def write_table(out: Path, rows: Sequence[Utterance]) -> None:
+    """Write `utterances.tsv`: the columns that every one has, and those of which something is known."""
     known = {column for row in rows for column, value in vars(row).items() if value is not None}
     columns = [column for column in COLUMNS if column in FIXED_COLUMNS or column in known]
     table = ["\t".join(_cell(getattr(row, column)) for column in columns) for row in rows]
     _replace_file(out / _TABLE_FILE, ["\t".join(columns), *table])
-    text = json.dumps({"synthetic": False, **card}, indent=2, ensure_ascii=False)
-    _replace_file(out / _CARD_FILE, [text])
 
 
 def _cell(value: object) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from emotion2vec.data.shards import write_shards
 from tests.helpers.training import (
     assert_same_state,
     final_state,
@@ -62,6 +63,19 @@ def test_run_killed_at_a_random_moment_repeats_the_whole_run(
     run.communicate()
     train(data, tmp_path, *SETTINGS)
     assert_same_run(whole, tmp_path)
+
+
+def test_run_on_shards_that_is_killed_repeats_the_whole_run_on_loose_files(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    shards, save_dir = tmp_path / "shards", tmp_path / "run"
+    write_shards(data, shards, shard_bytes=200_000)
+    run = start_training(shards, save_dir, *SETTINGS)
+    wait_for_update(run, save_dir, 11)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    train(shards, save_dir, *SETTINGS)
+    assert_same_run(whole, save_dir)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
