@@ -5,15 +5,13 @@ B utterances, L layers, D width, U width of an utterance's own vector, H hidden 
 (Yang et al., 2021) and s3prl's downstream task `emotion`.
 """
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from emotion2vec.probe.head import draw_linear, project_frames
-from emotion2vec.probe.layer_sum import LayerSum
+from emotion2vec.probe.head import ProbeHead, project_frames
 from emotion2vec.probe.packed import PackedFeatures
 
 
-class SuperbHead(nn.Module):
+class SuperbHead(ProbeHead):
     """Two linear layers without a nonlinearity; the mean over time lies between them.
 
     Everything before the mean is linear, and the mean of what a linear function gives is what it gives for the mean. So
@@ -21,32 +19,9 @@ class SuperbHead(nn.Module):
     layers then takes 0.2 GB in place of 50.
     """
 
-    cached_frames = 2048
-
-    def __init__(
-        self,
-        feature_dim: int,
-        hidden_dim: int,
-        num_labels: int,
-        *,
-        num_layers: int = 0,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        """Draw the weights as `nn.Linear` does; arguments as of `ProbeHead`."""
-        super().__init__()
-        self.layers = LayerSum(num_layers) if num_layers else None
-        self.hidden = nn.Linear(feature_dim, hidden_dim)
-        self.output = nn.Linear(hidden_dim, num_labels)
-        draw_linear((self.hidden, self.output), generator)
-
     def embed(self, batch: PackedFeatures) -> Tensor:
         """Return the first layer's output for each utterance, (B, H)."""
         assert int(batch.lengths_N.max()) == 1, (
             "one row an utterance: inputs.py averages the frames"
         )
-        return project_frames(self.hidden, self.layers, batch)
-
-    def forward(self, batch: PackedFeatures) -> Tensor:
-        """Return logits (B, K)."""
-        logits: Tensor = self.output(self.embed(batch).to(self.output.weight.dtype))
-        return logits
+        return project_frames(self.hidden, self.layers, batch).to(self.output.weight.dtype)

@@ -68,13 +68,13 @@ def backward_together(shares: Sequence[Share]) -> Tensor:
 
 def logits_together(heads: Sequence[Head], batches: Sequence[PackedFeatures]) -> list[Tensor]:
     """Return each head's logits (B, K) of its own batch; what has no weights is computed for all runs at once."""
-    if not all(isinstance(head, ProbeHead) for head in heads):
+    linear = [head for head in heads if type(head) is ProbeHead]
+    if len(linear) < len(heads):
         return [head(batch) for head, batch in zip(heads, batches, strict=True)]
     hidden_FH = torch.cat(
         [
             project_frames(head.hidden, head.layers, batch)
-            for head, batch in zip(heads, batches, strict=True)
-            if isinstance(head, ProbeHead)
+            for head, batch in zip(linear, batches, strict=True)
         ]
     )
     lengths_B = torch.cat([batch.lengths_N for batch in batches]).to(hidden_FH.device)
