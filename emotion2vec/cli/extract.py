@@ -3,12 +3,24 @@
 Writes OUT/<split>.npy (float32, all utterances one after the other), .lengths (rows of each), .emo (id and label)
 and .json (ids, checkpoint, settings). A run that stopped continues where it stopped. Files that cannot be used are
 named, skipped and listed in the .json; the exit status is then 1.
+
+Several processes work on one store with --workers N or, on several GPUs or machines:
+  torchrun --nproc_per_node N scripts/extract_features.py ...
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from emotion2vec.features.baselines.catalogue import BASELINES
+
+if TYPE_CHECKING:
+    from emotion2vec.data.manifest import Manifest
+    from emotion2vec.features.partial import Share
+    from emotion2vec.features.pipeline import ExtractionReport
+    from emotion2vec.features.settings import ExtractionSettings
+    from emotion2vec.features.team import Team
 
 HELP = "checkpoint + manifest or audio files -> feature store"
 
@@ -54,13 +66,34 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-seconds",
         type=float,
-        default=60.0,
         metavar="S",
-        help="padded audio in a batch, at most; no result depends on it (default: %(default)s)",
+        help="padded audio in a batch, at most; no result depends on it (default: 20 on a CPU, 60 on a GPU)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the work and the cores (or GPUs), each with a model of its own "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a store of other settings"
     )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What every process of an extraction needs to know."""
+
+    checkpoint: str
+    device: str
+    dtype: str
+    manifest: "Manifest"
+    card: dict[str, Any]
+    out: Path
+    settings: "ExtractionSettings"
+    overwrite: bool
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,10 +102,30 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         Emotion2VecError: Wrong settings, checkpoint or manifest; or files were skipped (the store is complete then).
     """
+    from emotion2vec.features.team import Team, check_workers, share_of_torchrun, use_device_of
+
+    check_workers(arguments.workers)
+    share = share_of_torchrun(alone=arguments.workers > 1)
+    job = _job(arguments)
+    if arguments.workers > 1:
+        report = _extract_with_workers(job, arguments.workers)
+    else:
+        if share.size > 1:
+            use_device_of(share.local_rank)
+        report = _extract(job, Team(share))
+    if share.rank > 0:
+        return 0
+    kept = report.num_utterances - len(report.skipped)
+    print(f"{job.out}: {kept} of {report.num_utterances} utterances, features of {report.upstream}")
+    report.raise_if_skipped()
+    return 0
+
+
+def _job(arguments: argparse.Namespace) -> _Job:
+    """Read the settings and what is to be extracted."""
     from emotion2vec.data.manifest import read_card, read_manifest
-    from emotion2vec.features.pipeline import extract_manifest, manifest_of_files
+    from emotion2vec.features.pipeline import manifest_of_files
     from emotion2vec.features.settings import ExtractionSettings, LayerSelection
-    from emotion2vec.features.upstreams import load_upstream
 
     settings = ExtractionSettings(
         granularity=arguments.granularity,
@@ -85,18 +138,47 @@ def run(arguments: argparse.Namespace) -> int:
         manifest, card = read_manifest(arguments.manifest), read_card(arguments.manifest.parent)
     else:
         manifest, card = manifest_of_files(arguments.audio), {}
-    upstream = load_upstream(arguments.checkpoint, device=arguments.device, dtype=arguments.dtype)
-    report = extract_manifest(
-        upstream,
-        manifest,
-        arguments.out,
-        settings=settings,
+    return _Job(
+        checkpoint=arguments.checkpoint,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        manifest=manifest,
         card=card,
+        out=arguments.out,
+        settings=settings,
         overwrite=arguments.overwrite,
     )
-    kept = report.num_utterances - len(report.skipped)
-    print(
-        f"{arguments.out}: {kept} of {report.num_utterances} utterances, features of {upstream.name}"
+
+
+def _extract(job: _Job, team: "Team") -> "ExtractionReport":
+    """Do the share of one process."""
+    from emotion2vec.features.pipeline import extract_manifest
+    from emotion2vec.features.processor import keep_freed_memory
+    from emotion2vec.features.upstreams import load_upstream
+
+    keep_freed_memory()
+    upstream = load_upstream(job.checkpoint, device=job.device, dtype=job.dtype)
+    return extract_manifest(
+        upstream,
+        job.manifest,
+        job.out,
+        settings=job.settings,
+        card=job.card,
+        overwrite=job.overwrite,
+        team=team,
     )
-    report.raise_if_skipped()
-    return 0
+
+
+def _extract_with_workers(job: _Job, number: int) -> "ExtractionReport":
+    """Start the other processes and do the first one's share."""
+    from emotion2vec.features.team import started
+
+    with started(_work, job, size=number) as team:
+        return _extract(job, team)
+
+
+def _work(job: _Job, share: "Share") -> None:
+    """Be one of the other processes."""
+    from emotion2vec.features.team import Team
+
+    _extract(job, Team(share))

@@ -5,7 +5,6 @@ utterance's features depend neither on the batch nor on padding; long audio is e
 B utterances, S samples, T frames, U utterance tokens, L layers, D width.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,11 +13,12 @@ from torch import Tensor
 
 from emotion2vec.audio.io import is_silent, normalise_waveform
 from emotion2vec.errors import AudioError, ConfigError
+from emotion2vec.features.long_audio import HeldAudio, LongAudio, WaveformStatistics, to_waveform
 from emotion2vec.features.settings import ExtractionSettings
 from emotion2vec.features.upstreams import SummarisingUpstream, Upstream
 from emotion2vec.structs import padding_from_lengths
 
-_NORM_EPS = 1e-5
+_AS_IT_IS = WaveformStatistics(mean=0.0, variance=1.0, low=-1.0, high=1.0)
 
 
 def check_settings(upstream: Upstream, settings: ExtractionSettings) -> None:
@@ -103,13 +103,13 @@ def encode_batch(
 
 
 def encode_long(
-    upstream: Upstream, waveform_S: Tensor, settings: ExtractionSettings
+    upstream: Upstream, audio: Tensor | LongAudio, settings: ExtractionSettings
 ) -> Iterator[np.ndarray]:
     """Encode long audio window by window, so that memory does not grow with its length.
 
     Args:
         upstream: The model.
-        waveform_S: Speech at 16 kHz, (S,); normalised as a whole.
+        audio: Speech at 16 kHz, (S,), held or on the disk; normalised as a whole.
         settings: What to make of it, and the windows.
 
     Yields:
@@ -117,24 +117,18 @@ def encode_long(
         `utterance` one piece of one row. Tokens of the windows are averaged by the frames they contribute.
     """
     if upstream.needs_whole or isinstance(upstream, SummarisingUpstream):
-        yield encode_batch(upstream, [waveform_S], settings)[0]
+        yield encode_batch(upstream, [to_waveform(audio)], settings)[0]
         return
-    mean, scale = _statistics(upstream, waveform_S)
-    total_frames = upstream.grid.num_frames(len(waveform_S))
-    windows = settings.window.windows(total_frames, upstream.grid.rate_hz)
+    long: LongAudio = HeldAudio(audio) if isinstance(audio, Tensor) else audio
+    total_frames = upstream.grid.num_frames(len(long))
     frame_sum: Tensor | None = None
     token_sum: Tensor | None = None
-    for seen_start, start, end, seen_end in windows:
-        window_S = (waveform_S[upstream.grid.samples(seen_start, seen_end)] - mean) * scale
-        frames_BT, tokens_BU = _encode(upstream, window_S[None], None, settings)
-        frames_T = frames_BT[0, start - seen_start : end - seen_start]
+    for frames_T, tokens_U in _encode_windows(upstream, long, settings):
         if settings.granularity == "frame":
             yield frames_T.cpu().numpy()
             continue
-        window_frames, window_tokens = (
-            frames_T.double().sum(0),
-            tokens_BU[0].double() * (end - start),
-        )
+        window_frames = frames_T.double().sum(0)
+        window_tokens = tokens_U.double() * len(frames_T)
         frame_sum = window_frames if frame_sum is None else frame_sum + window_frames
         token_sum = window_tokens if token_sum is None else token_sum + window_tokens
     if frame_sum is not None and token_sum is not None:
@@ -142,20 +136,26 @@ def encode_long(
         yield vector[None].float().cpu().numpy()
 
 
+def _encode_windows(
+    upstream: Upstream, audio: LongAudio, settings: ExtractionSettings
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the frames that each window keeps, (T_i, ...), and its tokens, (U, ...)."""
+    known = audio.statistics() if upstream.normalises else _AS_IT_IS
+    scale = known.scale if upstream.normalises else 1.0
+    total_frames = upstream.grid.num_frames(len(audio))
+    with audio.opened() as read:
+        for seen_start, start, end, seen_end in settings.window.windows(
+            total_frames, upstream.grid.rate_hz
+        ):
+            seen = upstream.grid.samples(seen_start, seen_end)
+            window_S = (read(seen.start, min(seen.stop, len(audio))) - known.mean) * scale
+            frames_BT, tokens_BU = _encode(upstream, window_S[None], None, settings)
+            yield frames_BT[0, start - seen_start : end - seen_start], tokens_BU[0]
+
+
 def _normalise(upstream: Upstream, waveform_S: Tensor) -> Tensor:
     """Normalise one utterance (S,) over its own samples, before any padding."""
     return normalise_waveform(waveform_S) if upstream.normalises else waveform_S
-
-
-def _statistics(upstream: Upstream, waveform_S: Tensor) -> tuple[float, float]:
-    """Compute what `normalise_waveform` subtracts and multiplies by, for audio too long to copy."""
-    if not upstream.normalises:
-        return 0.0, 1.0
-    mean = float(waveform_S.mean(dtype=torch.float64))
-    # in pieces: hours of audio in float64 would need four times their memory
-    pieces = torch.split(waveform_S, 1 << 22)
-    squares = math.fsum(float((piece.double() - mean).square().sum()) for piece in pieces)
-    return mean, float((squares / len(waveform_S) + _NORM_EPS) ** -0.5)
 
 
 def _encode(

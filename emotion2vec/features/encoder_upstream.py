@@ -16,6 +16,9 @@ from emotion2vec.model.checkpoint import load_encoder
 from emotion2vec.model.encoder import EncoderFeatures, SpeechEncoder
 from emotion2vec.model.factory import build_encoder
 
+# 2.56 s: what lies between the convolutions is then 17 MB a layer, not hundreds
+_TILE_FRAMES = 128
+
 
 class EncoderUpstream:
     """Our encoder, pre-trained or not.
@@ -52,7 +55,11 @@ class EncoderUpstream:
             torch.inference_mode(),
             torch.autocast(self.device.type, torch.bfloat16, enabled=narrow),
         ):
-            features: EncoderFeatures = self._encoder.extract(waveform_BS, padding_BS)
+            # a GPU is fastest with the whole batch at once
+            tile = _TILE_FRAMES if self.device.type == "cpu" else None
+            features: EncoderFeatures = self._encoder.extract(
+                waveform_BS, padding_BS, tile_frames=tile
+            )
         return HiddenStates(
             tuple(layer.float() for layer in features.layers),
             tuple(tokens.float() for tokens in features.tokens),

@@ -181,7 +181,7 @@ class Emotion2Vec:
         granularity: str = "frame",
         layers: str = "last",
         utterance_from: str = "frames",
-        batch_seconds: float = 60.0,
+        batch_seconds: float | None = None,
     ) -> list[np.ndarray]:
         """Extract features; they depend neither on the batch nor on padding.
 
@@ -190,7 +190,7 @@ class Emotion2Vec:
             granularity: `frame` or `utterance`.
             layers: `last`, `all`, `last4` or numbers such as `0,12`.
             utterance_from: `frames`, `tokens` or `both`.
-            batch_seconds: Padded audio in a batch, at most.
+            batch_seconds: Padded audio in a batch, at most; by default what suits the device.
 
         Returns:
             For each input, in order, float32: (T, D) or (T, L, D); with granularity `utterance` (D,) or (L, D).
@@ -210,7 +210,8 @@ class Emotion2Vec:
         )
         speech = [_to_waveform(item, f"input {number}") for number, item in enumerate(given)]
         results: dict[int, np.ndarray] = {}
-        for batch in plan_batches([len(waveform) for waveform in speech], settings.batch_samples):
+        limit = settings.batch_samples(self.upstream.device.type)
+        for batch in plan_batches([len(waveform) for waveform in speech], limit):
             results |= self._extract_batch(batch, speech, settings)
         arrays = [results[index] for index in range(len(speech))]
         return [array[0] for array in arrays] if granularity == "utterance" else arrays

@@ -1,7 +1,8 @@
 """Manifest -> feature store: read, encode in batches of similar length, write.
 
 In: `Manifest` and an `Upstream`. Out: a complete feature store and the list of files that could not be used. A run
-that was stopped goes on after its last whole batch. Contract: design sections 4 and 7.
+that was stopped goes on after its last whole batch. Several processes share the batches of one plan.
+Contract: design sections 4 and 7.
 """
 
 import logging
@@ -14,8 +15,9 @@ from typing import Any
 
 from torch import Tensor
 
-from emotion2vec.audio.io import audio_info, read_audio
+from emotion2vec.audio.io import audio_info
 from emotion2vec.audio.parallel import default_jobs
+from emotion2vec.audio.source import AudioFile
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import AudioError, FeatureStoreError
@@ -27,13 +29,17 @@ from emotion2vec.features.encode import (
     encode_long,
     utterance_source,
 )
+from emotion2vec.features.long_audio import StoredAudio, examine
 from emotion2vec.features.settings import ExtractionSettings, plan_batches
 from emotion2vec.features.store import StoreSettings
 from emotion2vec.features.store_writer import Computed, FeatureStoreWriter, Skipped
+from emotion2vec.features.team import Team
 from emotion2vec.features.upstreams import Upstream
 from emotion2vec.progress import progress
 
 logger = logging.getLogger(__name__)
+
+Speech = Tensor | StoredAudio
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,13 @@ class ExtractionReport:
         directory: The store.
         num_utterances: Utterances asked for.
         skipped: (path, reason) of those left out.
+        upstream: Name of the model.
     """
 
     directory: Path
     num_utterances: int
     skipped: tuple[tuple[str, str], ...]
+    upstream: str
 
     def raise_if_skipped(self) -> None:
         """Turn left-out utterances into an error, so that the exit status tells of them.
@@ -72,6 +80,7 @@ def extract_manifest(
     settings: ExtractionSettings,
     card: dict[str, Any] | None = None,
     overwrite: bool = False,
+    team: Team | None = None,
 ) -> ExtractionReport:
     """Extract the features of a manifest into a store.
 
@@ -82,11 +91,17 @@ def extract_manifest(
         settings: What to make of it.
         card: The corpus' `corpus.json`.
         overwrite: Replace what is there.
+        team: The processes that do this together, by default this one alone; process 0 finishes the store.
+
+    Returns:
+        What was done, of process 0 by all; of another one by itself.
 
     Raises:
         ConfigError: The model cannot give what is asked.
-        FeatureStoreError: Another store is in the way, or no file could be used.
+        FeatureStoreError: Another store is in the way, another process is writing it, or no file could be used.
+        WorkerError: A process of the team has ended before its share was done.
     """
+    team = team or Team()
     check_settings(upstream, settings)
     writer = FeatureStoreWriter(
         directory,
@@ -94,15 +109,36 @@ def extract_manifest(
         settings=_store_settings(upstream, settings),
         card=card,
         overwrite=overwrite,
+        share=team.share,
     )
+    try:
+        _extract(upstream, manifest, writer, settings, team)
+    finally:
+        writer.close()
+    skipped = tuple((manifest.utterances[i].path, why) for i, why in sorted(writer.skipped.items()))
+    return ExtractionReport(Path(directory), len(manifest.utterances), skipped, upstream.name)
+
+
+def _extract(
+    upstream: Upstream,
+    manifest: Manifest,
+    writer: FeatureStoreWriter,
+    settings: ExtractionSettings,
+    team: Team,
+) -> None:
+    """Do this process' share; process 0 then finishes the store."""
     if writer.is_complete:
         logger.info("%s: already complete, nothing to do", writer.paths.json)
-    for index, reason in sorted(writer.skipped.items()):
-        _warn(manifest.utterances[index], reason)
-    _extract_pending(upstream, manifest, writer, settings)
+    if team.share.rank == 0:
+        for index, reason in sorted(writer.skipped.items()):
+            _warn(manifest.utterances[index], reason)
+    _extract_pending(upstream, manifest, writer, settings, team)
+    if team.share.rank > 0:
+        writer.leave()
+        return
+    if team.share.size > 1 and not writer.is_complete:
+        team.gather(writer)
     writer.finish()
-    skipped = tuple((manifest.utterances[i].path, why) for i, why in sorted(writer.skipped.items()))
-    return ExtractionReport(Path(directory), len(manifest.utterances), skipped)
 
 
 def manifest_of_files(paths: Sequence[Path | str], *, name: str = "all") -> Manifest:
@@ -147,16 +183,21 @@ def _store_settings(upstream: Upstream, settings: ExtractionSettings) -> StoreSe
 
 
 def _extract_pending(
-    upstream: Upstream, manifest: Manifest, writer: FeatureStoreWriter, settings: ExtractionSettings
+    upstream: Upstream,
+    manifest: Manifest,
+    writer: FeatureStoreWriter,
+    settings: ExtractionSettings,
+    team: Team,
 ) -> None:
-    """Go through the batches of which something is left to do."""
+    """Go through this process' batches of which something is left to do."""
     lengths = [utterance.num_samples for utterance in manifest.utterances]
-    # planned over the whole manifest: a resumed run forms the batches that an uninterrupted one forms
-    plan = plan_batches(lengths, settings.batch_samples)
-    batches = [[index for index in batch if not writer.is_done(index)] for batch in plan]
+    # planned over the whole manifest: a resumed run, and several processes, form the batches that one run forms
+    plan = plan_batches(lengths, settings.batch_samples(upstream.device.type))
+    shares = [batch for number, batch in enumerate(plan) if team.share.holds(number)]
+    batches = [[index for index in batch if not writer.is_done(index)] for batch in shares]
     pending = [batch for batch in batches if batch]
     loaded = progress(
-        _read_ahead(upstream, manifest, pending),
+        _read_ahead(upstream, manifest, pending, settings),
         description="extract",
         total=len(pending),
         unit="batch",
@@ -171,31 +212,35 @@ def _extract_pending(
             _warn(manifest.utterances[entry.index], entry.reason)
         usable = [(index, speech) for index, speech in batch if not isinstance(speech, AudioError)]
         writer.append([*_compute(upstream, usable, settings), *skipped])
+        team.check()
 
 
 def _compute(
-    upstream: Upstream, batch: Sequence[tuple[int, Tensor]], settings: ExtractionSettings
+    upstream: Upstream, batch: Sequence[tuple[int, Speech]], settings: ExtractionSettings
 ) -> Iterator[Computed]:
     """Encode one batch; audio that is long, whatever the manifest says, goes through windows."""
-    short = [(index, speech) for index, speech in batch if not settings.window.is_long(len(speech))]
+    short = [(index, speech) for index, speech in batch if isinstance(speech, Tensor)]
     if short:
         arrays = encode_batch(upstream, [speech for _, speech in short], settings)
         for (index, _), array in zip(short, arrays, strict=True):
             yield Computed(index, [array])
     for index, speech in batch:
-        if settings.window.is_long(len(speech)):
+        if not isinstance(speech, Tensor):
             yield Computed(index, encode_long(upstream, speech, settings))
 
 
 def _read_ahead(
-    upstream: Upstream, manifest: Manifest, batches: Sequence[Sequence[int]]
-) -> Iterator[list[tuple[int, Tensor | AudioError]]]:
+    upstream: Upstream,
+    manifest: Manifest,
+    batches: Sequence[Sequence[int]],
+    settings: ExtractionSettings,
+) -> Iterator[list[tuple[int, Speech | AudioError]]]:
     """Yield the speech of each batch; the next one is read while this one is encoded."""
     with ThreadPoolExecutor(max_workers=min(4, default_jobs())) as pool:
-        waiting: list[tuple[Sequence[int], list[Future[Tensor | AudioError]]]] = []
+        waiting: list[tuple[Sequence[int], list[Future[Speech | AudioError]]]] = []
         for batch in [*batches, None]:
             if batch is not None:
-                reads = [pool.submit(_read, upstream, manifest, index) for index in batch]
+                reads = [pool.submit(_read, upstream, manifest, i, settings) for i in batch]
                 waiting.append((batch, reads))
             if len(waiting) > 1 or (batch is None and waiting):
                 indices, futures = waiting.pop(0)
@@ -204,14 +249,19 @@ def _read_ahead(
                 ]
 
 
-def _read(upstream: Upstream, manifest: Manifest, index: int) -> Tensor | AudioError:
-    """Read one utterance, or return what is wrong with it."""
+def _read(
+    upstream: Upstream, manifest: Manifest, index: int, settings: ExtractionSettings
+) -> Speech | AudioError:
+    """Read one utterance, or return what is wrong with it; a long one stays on the disk."""
     utterance = manifest.utterances[index]
     path = manifest.root / utterance.path
     try:
-        speech = read_audio(
-            path, start_sample=utterance.start_sample, end_sample=utterance.end_sample
-        )
+        with AudioFile(path) as file:
+            start, end = utterance.start_sample or 0, utterance.end_sample
+            end = file.info.num_samples_16k if end is None else end
+            if settings.window.is_long(end - start):
+                return examine(file, start, end)
+            speech = file.read(start, end)
         check_long_enough(upstream, speech, str(path))
         return check_not_silent(speech, str(path))
     except AudioError as error:

@@ -18,6 +18,9 @@ GRANULARITIES = ("frame", "utterance")
 UTTERANCE_SOURCES = ("frames", "tokens", "both")
 DTYPES = ("float32", "bfloat16")
 _NUM_LAST = 4
+# seconds of padded audio in a batch. A CPU gains nothing beyond (docs/features.md); a GPU was not measured
+_BATCH_SECONDS = {"cpu": 20.0}
+_BATCH_SECONDS_ELSEWHERE = 60.0
 
 
 @dataclass(frozen=True)
@@ -126,14 +129,14 @@ class ExtractionSettings:
         layers: Which hidden states.
         utterance_from: What an utterance's vector is: the mean over `frames`, the mean over the utterance
             `tokens`' outputs, or `both` one after the other (2 D wide).
-        batch_seconds: Padded audio in a batch, at most (one utterance may be longer).
+        batch_seconds: Padded audio in a batch, at most (one utterance may be longer); None leaves it to the device.
         window: How long audio is cut.
     """
 
     granularity: str = "frame"
     layers: LayerSelection = field(default_factory=LayerSelection)
     utterance_from: str = "frames"
-    batch_seconds: float = 60.0
+    batch_seconds: float | None = None
     window: WindowPlan = field(default_factory=WindowPlan)
 
     def __post_init__(self) -> None:
@@ -146,15 +149,22 @@ class ExtractionSettings:
             problems.append(
                 f"utterance_from must be one of {UTTERANCE_SOURCES}, but is {self.utterance_from!r}"
             )
-        if not (math.isfinite(self.batch_seconds) and self.batch_seconds > 0):
+        seconds = self.batch_seconds
+        if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
             problems.append(f"batch_seconds must be > 0 and finite, but is {self.batch_seconds}")
         if problems:
             raise ConfigError("; ".join(problems))
 
-    @property
-    def batch_samples(self) -> int:
-        """`batch_seconds` in samples at 16 kHz."""
-        return int(self.batch_seconds * SAMPLE_RATE_HZ)
+    def batch_samples(self, device_type: str) -> int:
+        """Return `batch_seconds` in samples at 16 kHz.
+
+        Args:
+            device_type: `cpu` or `cuda`: where the computation runs.
+        """
+        seconds = self.batch_seconds
+        if seconds is None:
+            seconds = _BATCH_SECONDS.get(device_type, _BATCH_SECONDS_ELSEWHERE)
+        return int(seconds * SAMPLE_RATE_HZ)
 
 
 def plan_batches(lengths: Sequence[int], max_samples: int) -> list[list[int]]:

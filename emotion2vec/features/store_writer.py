@@ -1,14 +1,15 @@
 """Write a feature store so that a killed run can go on where it stopped, with the same result bit for bit.
 
 In: features of batches of utterances, in any order, from `pipeline.py`. Out: the files of `store.py`, in the
-manifest's order. Rows go to `<split>.partial.f32` as they come; `<split>.partial.jsonl` gets one line for each batch
-that is completely on disk. `finish` sorts the rows into place; every final file appears complete or not at all.
+manifest's order. Rows go to the files of `partial.py` as they come, those of each process to its own; `finish` sorts
+the rows of all into place. Every final file appears complete or not at all.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,8 +20,25 @@ import torch
 import emotion2vec
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.errors import FeatureStoreError
+from emotion2vec.features.partial import (
+    Block,
+    Contents,
+    Share,
+    ShareLock,
+    log_batch,
+    mend_partial,
+    partial_paths,
+    ranks_found,
+    read_partial,
+    remove_partial,
+    start_partial,
+)
 from emotion2vec.features.store import SCHEMA_VERSION, StorePaths, StoreSettings
 from emotion2vec.files import replacing, write_lines
+
+_COPY_BYTES = 1 << 24
+# how long process 0 waits for the others to leave, once they have written all
+_LEAVING_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,18 +67,11 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Where the rows of one utterance lie in the partial file."""
-
-    first: int
-    count: int
-
-
 class FeatureStoreWriter:
-    """Collects the features of one manifest.
+    """Collects the features of one manifest, or one process' share of them.
 
     Attributes:
+        share: Which process this is.
         is_complete: The store was already complete when it was opened.
         skipped: Reason for each utterance left out so far, by position in the manifest.
     """
@@ -73,6 +84,7 @@ class FeatureStoreWriter:
         settings: StoreSettings,
         card: dict[str, Any] | None = None,
         overwrite: bool = False,
+        share: Share | None = None,
     ) -> None:
         """Open a store for writing, or continue an unfinished one.
 
@@ -82,25 +94,49 @@ class FeatureStoreWriter:
             settings: What decides the numbers.
             card: The manifest folder's `corpus.json`; its `name` and `synthetic` are carried along.
             overwrite: Throw away whatever this split holds there.
+            share: Which of several processes this is; by default the only one.
 
         Raises:
-            FeatureStoreError: The place holds a store of other settings or another manifest.
+            FeatureStoreError: The place holds a store of other settings or another manifest, or another process is
+                writing it.
         """
+        self.share = share or Share()
         self.paths = StorePaths(Path(directory), manifest.name)
         self.skipped: dict[int, str] = {}
         self.is_complete = False
         self._manifest, self._settings, self._card = manifest, settings, card or {}
+        self._overwrite = overwrite
         self._fingerprint = _fingerprint(manifest, settings)
-        self._blocks: dict[int, _Block] = {}
+        self._blocks: dict[int, Block] = {}
         self._tail: tuple[int, ...] | None = None
-        self._num_rows = 0
+        self._num_rows = 0  # in the file of this process
         self.paths.directory.mkdir(parents=True, exist_ok=True)
-        if overwrite:
+        self._rows, self._journal = partial_paths(self.paths, self.share.rank)
+        self._lock = ShareLock(self.paths, self.share.rank)
+        self._lock.take()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
+        """Find out what is there already."""
+        if self._overwrite:
             self._remove_all()
-        if self.paths.json.exists():
+        if self.paths.json.exists() and not self._awaits_removal:
             self._recognise_complete()
         else:
             self._resume()
+
+    @property
+    def _awaits_removal(self) -> bool:
+        """Process 0 may still be about to remove what is to be overwritten: what lies there tells nothing."""
+        return self._overwrite and self.share.rank > 0
+
+    def close(self) -> None:
+        """Let other processes write this store; what is unfinished stays."""
+        self._lock.release()
 
     def is_done(self, index: int) -> bool:
         """Say whether the utterance at this position is on disk or skipped."""
@@ -112,28 +148,33 @@ class FeatureStoreWriter:
         Raises:
             FeatureStoreError: Features are not finite or of another shape than those before.
         """
-        blocks: dict[int, _Block] = {}
+        blocks: dict[int, Block] = {}
         skipped = {entry.index: entry.reason for entry in batch if isinstance(entry, Skipped)}
-        with self.paths.partial_rows.open("r+b") as rows:
-            rows.seek(self._num_rows * self._row_bytes())
+        first = self._num_rows
+        with self._rows.open("r+b") as rows:
+            rows.seek(first * self._row_bytes())
             for entry in batch:
                 if isinstance(entry, Computed):
-                    first = self._num_rows + sum(block.count for block in blocks.values())
-                    blocks[entry.index] = _Block(first, self._write_pieces(rows, entry))
+                    blocks[entry.index] = Block(self._rows, first, self._write_pieces(rows, entry))
+                    first += blocks[entry.index].count
             rows.flush()
             os.fsync(rows.fileno())
-        line = {
-            "rows": [[index, block.count] for index, block in blocks.items()],
-            "skipped": list(skipped.items()),
-            "tail": self._tail,
-        }
-        with self.paths.partial_journal.open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(line) + "\n")
-            journal.flush()
-            os.fsync(journal.fileno())
+        counts = [(index, block.count) for index, block in blocks.items()]
+        log_batch(self._journal, rows=counts, skipped=skipped, tail=self._tail)
         self._blocks |= blocks
         self.skipped |= skipped
-        self._num_rows += sum(block.count for block in blocks.values())
+        self._num_rows = first
+
+    def collect(self) -> int:
+        """Read what the other processes have put on disk; returns how many utterances are missing still."""
+        if self.is_complete:
+            return 0
+        for rank in ranks_found(self.paths):
+            contents = None if rank == self.share.rank else read_partial(self.paths, rank)
+            # while a run is to overwrite, a process that has not begun shows its older journal
+            if contents is not None and self._is_ours(contents.header):
+                self._take_in(contents)
+        return sum(not self.is_done(index) for index in range(len(self._manifest.utterances)))
 
     def finish(self) -> None:
         """Sort the rows into the manifest's order and write the final files.
@@ -150,6 +191,7 @@ class FeatureStoreWriter:
             )
             name = "" if index is None else f"{self._manifest.utterances[index].path}: "
             self._remove_partial()
+            self.close()
             raise FeatureStoreError(
                 f"none of {len(self._manifest.utterances)} utterances could be used, e.g. {name}{reason}"
             )
@@ -161,8 +203,15 @@ class FeatureStoreWriter:
             lines = [f"{utterance.id}\t{utterance.label or ''}" for utterance in utterances]
             write_lines(self.paths.emo, lines)
         write_lines(self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)])
-        self._remove_partial()
+        self._remove_partial(patience_s=_LEAVING_S)
         self.is_complete = True
+        self.close()
+
+    def leave(self) -> None:
+        """End a share that is not process 0's; of a store that was finished meanwhile nothing stays beside it."""
+        if self.paths.json.exists() and not self._overwrite:
+            remove_partial(self.paths, self.share.rank)
+        self.close()
 
     def _write_pieces(self, rows: BinaryIO, entry: Computed) -> int:
         """Append the rows of one utterance; returns how many."""
@@ -179,30 +228,32 @@ class FeatureStoreWriter:
                 raise FeatureStoreError(
                     f"{name!r}: the model gives NaN or infinity; the checkpoint is damaged, or --dtype is too narrow"
                 )
-            rows.write(np.ascontiguousarray(piece, dtype="<f4").tobytes())
+            rows.write(np.ascontiguousarray(piece, dtype="<f4").data)
             count += len(piece)
         return count
 
     def _write_rows(self, kept: Sequence[int]) -> None:
-        """Copy the rows from the partial file to `<split>.npy`, one utterance at a time."""
+        """Copy the rows from the partial files to `<split>.npy`.
+
+        Through a small buffer: a mapped file would count as memory of this process, hours of audio as gigabytes.
+        """
         assert self._tail is not None
-        source = np.memmap(
-            self.paths.partial_rows, dtype="<f4", mode="r", shape=(self._num_rows, *self._tail)
-        )
         total = sum(self._blocks[index].count for index in kept)
-        with replacing(self.paths.npy) as temporary:
-            target = np.lib.format.open_memmap(
-                temporary, mode="w+", dtype="<f4", shape=(total, *self._tail)
-            )
-            position = 0
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (total, *self._tail)}
+        with ExitStack() as stack:
+            temporary = stack.enter_context(replacing(self.paths.npy))
+            target = stack.enter_context(temporary.open("wb"))
+            sources = {
+                path: stack.enter_context(path.open("rb"))
+                for path in sorted({self._blocks[index].rows for index in kept})
+            }
+            np.lib.format.write_array_header_1_0(target, shape)
             for index in kept:
                 block = self._blocks[index]
-                target[position : position + block.count] = source[
-                    block.first : block.first + block.count
-                ]
-                position += block.count
+                source = sources[block.rows]
+                source.seek(block.first * self._row_bytes())
+                _copy(source, target, block.count * self._row_bytes())
             target.flush()
-            del target
 
     def _header(self, kept: Sequence[int]) -> dict[str, Any]:
         """Build `<split>.json`."""
@@ -251,35 +302,44 @@ class FeatureStoreWriter:
         self.skipped = {positions[row["id"]]: row["reason"] for row in header["skipped"]}
         self.is_complete = True
         self._remove_partial()
+        self.close()
 
     def _resume(self) -> None:
-        """Read the journal of an unfinished run, or start one."""
-        journal = self.paths.partial_journal
-        entries = _read_journal(journal)
-        if not entries:
-            if self.paths.npy.exists():
-                raise FeatureStoreError(
-                    f"{self.paths.npy}: already there, but not written by this program; give another --out, or "
-                    "--overwrite to replace it"
-                )
-            self.paths.partial_rows.write_bytes(b"")
+        """Read the journals of an unfinished run, and begin or mend this process' own."""
+        found = {rank: read_partial(self.paths, rank) for rank in ranks_found(self.paths)}
+        if not any(found.values()) and self.paths.npy.exists() and not self._awaits_removal:
+            raise FeatureStoreError(
+                f"{self.paths.npy}: already there, but not written by this program; give another --out, or "
+                "--overwrite to replace it"
+            )
+        for rank, contents in found.items():
+            if contents is not None and not (self._awaits_removal and rank != self.share.rank):
+                self._refuse_other(partial_paths(self.paths, rank)[1], contents.header)
+                self._take_in(contents)
+        own = found.get(self.share.rank)
+        if own is None:
             header = {"fingerprint": self._fingerprint, **self._settings.as_json()}
-            write_lines(journal, [json.dumps(header)])
-            return
-        self._refuse_other(journal, entries[0])
-        for entry in entries[1:]:
-            self._tail = tuple(entry["tail"]) if entry["tail"] else self._tail
-            self.skipped |= {index: reason for index, reason in entry["skipped"]}
-            for index, count in entry["rows"]:
-                self._blocks[index] = _Block(self._num_rows, count)
-                self._num_rows += count
-        # a batch that was cut short leaves half a line and rows beyond the last whole one
-        write_lines(journal, [json.dumps(entry) for entry in entries])
-        with self.paths.partial_rows.open("r+b") as rows:
-            rows.truncate(self._num_rows * self._row_bytes())
+            start_partial(self.paths, self.share.rank, header)
+        else:
+            mend_partial(self.paths, self.share.rank, own)
+            self._num_rows = own.num_rows
+
+    def _take_in(self, contents: Contents) -> None:
+        """Count what a journal tells as done."""
+        if contents.tail is not None and self._tail not in (None, contents.tail):
+            raise FeatureStoreError(
+                f"{self.paths.directory}: processes wrote features of shapes {self._tail} and {contents.tail}; give "
+                "--overwrite to extract again"
+            )
+        self._tail = contents.tail or self._tail
+        self._blocks |= {i: block for i, block in contents.blocks.items() if i not in self._blocks}
+        self.skipped |= contents.skipped
+
+    def _is_ours(self, header: dict[str, Any]) -> bool:
+        return header.get("fingerprint") == self._fingerprint
 
     def _refuse_other(self, path: Path, found: dict[str, Any]) -> None:
-        if found.get("fingerprint") == self._fingerprint:
+        if self._is_ours(found):
             return
         names = ("name", "granularity", "layers", "dtype")
         there = (
@@ -293,19 +353,31 @@ class FeatureStoreWriter:
     def _row_bytes(self) -> int:
         return 4 * int(np.prod(self._tail)) if self._tail else 0
 
-    def _remove_partial(self) -> None:
-        for path in (
-            self.paths.partial_journal,
-            self.paths.partial_rows,
-            self.paths.with_suffix(".partial.npy"),
-        ):
-            path.unlink(missing_ok=True)
+    def _remove_partial(self, *, patience_s: float = 0.0) -> None:
+        """Remove what is unfinished; of process 0 all shares, but of none that is at work."""
+        remove_partial(self.paths, self.share.rank)
+        self.paths.with_suffix(".partial.npy").unlink(missing_ok=True)
+        for rank in ranks_found(self.paths) if self.share.rank == 0 else ():
+            lock = ShareLock(self.paths, rank)
+            if rank > 0 and lock.try_take(patience_s=patience_s):
+                remove_partial(self.paths, rank)
+                lock.release()
 
     def _remove_all(self) -> None:
         # the description first: without it nobody takes the rest for a complete store
-        for path in (self.paths.json, self.paths.npy, self.paths.lengths, self.paths.emo):
+        final = (self.paths.json, self.paths.npy, self.paths.lengths, self.paths.emo)
+        for path in final if self.share.rank == 0 else ():
             path.unlink(missing_ok=True)
         self._remove_partial()
+
+
+def _copy(source: BinaryIO, target: BinaryIO, num_bytes: int) -> None:
+    """Copy so many bytes from where the source stands."""
+    while num_bytes > 0:
+        piece = source.read(min(num_bytes, _COPY_BYTES))
+        assert piece, "the journal names rows that the file does not hold"
+        target.write(piece)
+        num_bytes -= len(piece)
 
 
 def _fingerprint(manifest: Manifest, settings: StoreSettings) -> str:
@@ -314,16 +386,3 @@ def _fingerprint(manifest: Manifest, settings: StoreSettings) -> str:
     root = str(manifest.root.resolve())
     text = json.dumps([manifest.name, root, settings.as_json(), rows], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read_journal(path: Path) -> list[dict[str, Any]]:
-    """Read the whole lines of a journal; [] when there is none."""
-    if not path.is_file():
-        return []
-    entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return entries

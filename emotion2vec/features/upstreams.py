@@ -5,6 +5,7 @@ B utterances, S samples, T frames, U utterance tokens, D width. Paper: Tables 2 
 """
 
 import importlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -15,8 +16,11 @@ from torch import Tensor
 from emotion2vec.errors import CheckpointError, ConfigError
 from emotion2vec.features.baselines.catalogue import BASELINES
 from emotion2vec.features.frames import FrameGrid
+from emotion2vec.features.processor import has_bfloat16
 from emotion2vec.features.settings import DTYPES
 from emotion2vec.features.store import CheckpointIdentity
+
+logger = logging.getLogger(__name__)
 
 UNTRAINED_PREFIX = "untrained:"
 
@@ -113,6 +117,10 @@ def load_upstream(
     target = resolve_device(device)
     if dtype not in DTYPES:
         raise ConfigError(f"dtype must be one of {DTYPES}, but is {dtype!r}")
+    if dtype == "bfloat16" and target.type == "cpu" and has_bfloat16() is False:
+        logger.warning(
+            "this processor has no instructions for bfloat16: float32 is faster here, and more precise"
+        )
     name, separator, given = str(checkpoint).partition(":")
     if name in BASELINES and (given or not separator):
         return _load_baseline(name, Path(given) if given else None, device=target, dtype=dtype)
