@@ -120,4 +120,5 @@ def is_silent(waveform_S: Tensor) -> bool:
         return True
     # the peak of the clip without its mean, in no more memory than the clip itself: it may be hours long
     mean = float(waveform_S.mean())
-    return max(float(waveform_S.max()) - mean, mean - float(waveform_S.min())) < SILENCE_PEAK
+    low, high = waveform_S.aminmax()
+    return max(float(high) - mean, mean - float(low)) < SILENCE_PEAK
