@@ -301,6 +301,28 @@ def test_checkpoints_change_no_bit_with_dropout_and_layer_drop(
     assert_models_agree(config, saved, make_batch(padded=True), exactly=True)
 
 
+@pytest.mark.parametrize("settings", [{}, DATA2VEC])
+def test_fast_paths_under_bfloat16_autocast_stay_within_its_rounding(
+    settings: dict[str, Any],
+) -> None:
+    plain = replace(SMALL, attention="plain", convolutions="plain", **{**QUIET, **settings})
+    fast = replace(plain, attention="blockwise", convolutions="channels_last")
+    batch = make_batch(padded=True)
+    batch = replace(batch, waveform_BS=batch.waveform_BS.float())
+    results = []
+    for config in (plain, fast):
+        model = make_model(config).float()
+        torch.manual_seed(1)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output = model(batch)
+        model.combine(output).backward()
+        gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        results.append((output.frame_sum.item(), torch.cat(gradients)))
+    (expected, expected_gradient), (got, gradient) = results
+    assert got == pytest.approx(expected, rel=0.01)
+    assert torch.cosine_similarity(gradient, expected_gradient, dim=0) > 0.995
+
+
 def test_checkpoints_keep_less() -> None:
     kept = [len(saved_shapes(replace(SMALL, checkpoint_layers=flag))) for flag in (False, True)]
     assert kept[1] < kept[0] / 2
