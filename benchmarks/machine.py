@@ -53,7 +53,7 @@ class ProcessCost:
         output: JSON that it printed.
         seconds: Wall-clock time from its start to its end.
         cpu_seconds: Processor time, all of its threads.
-        peak_gib: Largest resident memory, pages of mapped files included.
+        peak_gib: Largest resident memory, pages of mapped files included, up to 0.05 s before the end.
         peak_anonymous_gib: Largest resident memory without pages of files, which the system can take back; sampled.
     """
 
@@ -99,13 +99,15 @@ def run_measured(script: Path, job: Mapping[str, Any], *, threads: int) -> Proce
     environment = {**os.environ, **dict.fromkeys(names, str(threads))}
     command: Sequence[str] = [sys.executable, str(script), json.dumps(job)]
     started = time.monotonic()
-    anonymous = 0
+    peaks = {"VmHWM": 0, "RssAnon": 0}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             if pid:
                 break
-            anonymous = max(anonymous, _anonymous_bytes(process.pid))
+            # not ru_maxrss: that counts what this process holds at the moment of the fork
+            memory = _memory(process.pid)
+            peaks = {name: max(peak, memory.get(name, 0)) for name, peak in peaks.items()}
             time.sleep(_POLL_S)
         seconds = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -117,18 +119,19 @@ def run_measured(script: Path, job: Mapping[str, Any], *, threads: int) -> Proce
         output=json.loads(output.splitlines()[-1]),
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_gib=usage.ru_maxrss / 2**20,
-        peak_anonymous_gib=anonymous / 2**30,
+        peak_gib=peaks["VmHWM"] / 2**30,
+        peak_anonymous_gib=peaks["RssAnon"] / 2**30,
     )
 
 
-def _anonymous_bytes(pid: int) -> int:
-    """Return a process' resident memory without file pages; 0 when it has just ended."""
+def _memory(pid: int) -> dict[str, int]:
+    """Return bytes of a process' memory by the kernel's names; {} when it has just ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
     except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon:")), 0)
+        return {}
+    fields = (line.split() for line in lines if line.startswith(("RssAnon:", "VmHWM:")))
+    return {field[0].rstrip(":"): 1024 * int(field[1]) for field in fields}
 
 
 def _cpu_model() -> str:

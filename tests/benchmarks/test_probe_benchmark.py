@@ -66,7 +66,7 @@ def test_the_whole_store_is_not_written_twice(tmp_path: Path) -> None:
     assert (tmp_path / "all.npy").stat().st_mtime_ns == written
 
 
-def test_a_process_is_measured_with_its_memory(tmp_path: Path) -> None:
+def test_a_process_is_measured_with_its_own_memory_not_with_ours(tmp_path: Path) -> None:
     script = tmp_path / "worker.py"
     script.write_text(
         "import json, sys, time\n"
@@ -74,7 +74,9 @@ def test_a_process_is_measured_with_its_memory(tmp_path: Path) -> None:
         "time.sleep(0.5)\n"
         "print(json.dumps({'got': json.loads(sys.argv[1])['value']}))\n"
     )
+    held_here = bytearray(b"x") * (600 * 2**20)
     cost = run_measured(script, {"value": 3}, threads=1)
+    assert len(held_here) > 0
     assert cost.output == {"got": 3}
     assert cost.seconds > 0.5
     assert 0.19 < cost.peak_anonymous_gib < cost.peak_gib < 0.4
