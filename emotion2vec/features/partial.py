@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from emotion2vec.errors import FeatureStoreError
+from emotion2vec.errors import FeatureStoreError, WorkerError
 from emotion2vec.features.store import StorePaths
 from emotion2vec.files import write_lines
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 # a run that was killed a moment ago may still be going: its processes end when they notice
 _LOCK_PATIENCE_S = 5.0
 _LOCK_POLL_S = 0.1
+# one process may load its model so much later than another one
+START_PATIENCE_S = 600.0
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -226,6 +228,22 @@ def is_at_work(paths: StorePaths, rank: int) -> bool:
         lock.release()
         return False
     return True
+
+
+def await_first(paths: StorePaths, *, patience_s: float = START_PATIENCE_S) -> None:
+    """Wait until process 0 is at work: it removes what is to be overwritten, and so must come first.
+
+    Raises:
+        WorkerError: It does not come.
+    """
+    deadline = time.monotonic() + patience_s
+    while not is_at_work(paths, 0):
+        if time.monotonic() >= deadline:
+            raise WorkerError(
+                f"{paths.directory}: process 0, which is to remove the old store, has not begun after {patience_s:.0f} "
+                "s; start all processes with torchrun"
+            )
+        time.sleep(_LOCK_POLL_S)
 
 
 def _read_lines(path: Path) -> list[dict[str, Any]]:

@@ -103,6 +103,9 @@ def extract_manifest(
     """
     team = team or Team()
     check_settings(upstream, settings)
+    batches = _batches_of(upstream, manifest, settings, team)
+    if team.share.rank > 0 and not batches:
+        return ExtractionReport(Path(directory), len(manifest.utterances), (), upstream.name)
     writer = FeatureStoreWriter(
         directory,
         manifest=manifest,
@@ -112,7 +115,7 @@ def extract_manifest(
         share=team.share,
     )
     try:
-        _extract(upstream, manifest, writer, settings, team)
+        _extract(upstream, manifest, writer, settings, team=team, batches=batches)
     finally:
         writer.close()
     skipped = tuple((manifest.utterances[i].path, why) for i, why in sorted(writer.skipped.items()))
@@ -124,7 +127,9 @@ def _extract(
     manifest: Manifest,
     writer: FeatureStoreWriter,
     settings: ExtractionSettings,
+    *,
     team: Team,
+    batches: Sequence[Sequence[int]],
 ) -> None:
     """Do this process' share; process 0 then finishes the store."""
     if writer.is_complete:
@@ -132,7 +137,11 @@ def _extract(
     if team.share.rank == 0:
         for index, reason in sorted(writer.skipped.items()):
             _warn(manifest.utterances[index], reason)
-    _extract_pending(upstream, manifest, writer, settings, team)
+    remaining = [[index for index in batch if not writer.is_done(index)] for batch in batches]
+    pending = [batch for batch in remaining if batch]
+    for batch in _load(upstream, manifest, pending, settings):
+        _extract_batch(upstream, manifest, writer, settings, batch)
+        team.check()
     if team.share.rank > 0:
         writer.leave()
         return
@@ -182,37 +191,48 @@ def _store_settings(upstream: Upstream, settings: ExtractionSettings) -> StoreSe
     )
 
 
-def _extract_pending(
+def _batches_of(
+    upstream: Upstream, manifest: Manifest, settings: ExtractionSettings, team: Team
+) -> list[list[int]]:
+    """Plan the batches and return this process' own.
+
+    Planned over the whole manifest: a resumed run, and several processes, form the batches that one run forms.
+    """
+    lengths = [utterance.num_samples for utterance in manifest.utterances]
+    plan = plan_batches(lengths, settings.batch_samples(upstream.device.type))
+    return [batch for number, batch in enumerate(plan) if team.share.holds(number)]
+
+
+def _load(
     upstream: Upstream,
     manifest: Manifest,
-    writer: FeatureStoreWriter,
+    pending: Sequence[Sequence[int]],
     settings: ExtractionSettings,
-    team: Team,
-) -> None:
-    """Go through this process' batches of which something is left to do."""
-    lengths = [utterance.num_samples for utterance in manifest.utterances]
-    # planned over the whole manifest: a resumed run, and several processes, form the batches that one run forms
-    plan = plan_batches(lengths, settings.batch_samples(upstream.device.type))
-    shares = [batch for number, batch in enumerate(plan) if team.share.holds(number)]
-    batches = [[index for index in batch if not writer.is_done(index)] for batch in shares]
-    pending = [batch for batch in batches if batch]
-    loaded = progress(
+) -> Iterator[list[tuple[int, Speech | AudioError]]]:
+    """Read the batches of which something is left to do, with a progress bar."""
+    return progress(
         _read_ahead(upstream, manifest, pending, settings),
         description="extract",
         total=len(pending),
         unit="batch",
     )
-    for batch in loaded:
-        skipped = [
-            Skipped(index, speech.reason)
-            for index, speech in batch
-            if isinstance(speech, AudioError)
-        ]
-        for entry in skipped:
-            _warn(manifest.utterances[entry.index], entry.reason)
-        usable = [(index, speech) for index, speech in batch if not isinstance(speech, AudioError)]
-        writer.append([*_compute(upstream, usable, settings), *skipped])
-        team.check()
+
+
+def _extract_batch(
+    upstream: Upstream,
+    manifest: Manifest,
+    writer: FeatureStoreWriter,
+    settings: ExtractionSettings,
+    batch: Sequence[tuple[int, Speech | AudioError]],
+) -> None:
+    """Put one batch on disk."""
+    skipped = [
+        Skipped(index, speech.reason) for index, speech in batch if isinstance(speech, AudioError)
+    ]
+    for entry in skipped:
+        _warn(manifest.utterances[entry.index], entry.reason)
+    usable = [(index, speech) for index, speech in batch if not isinstance(speech, AudioError)]
+    writer.append([*_compute(upstream, usable, settings), *skipped])
 
 
 def _compute(

@@ -25,6 +25,7 @@ from emotion2vec.features.partial import (
     Contents,
     Share,
     ShareLock,
+    await_first,
     log_batch,
     mend_partial,
     partial_paths,
@@ -124,6 +125,8 @@ class FeatureStoreWriter:
         """Find out what is there already."""
         if self._overwrite:
             self._remove_all()
+        if self._awaits_removal:
+            await_first(self.paths)
         if self.paths.json.exists() and not self._awaits_removal:
             self._recognise_complete()
         else:
@@ -131,7 +134,7 @@ class FeatureStoreWriter:
 
     @property
     def _awaits_removal(self) -> bool:
-        """Process 0 may still be about to remove what is to be overwritten: what lies there tells nothing."""
+        """Process 0 may be about to remove what is to be overwritten: what lies there tells nothing."""
         return self._overwrite and self.share.rank > 0
 
     def close(self) -> None:

@@ -22,14 +22,12 @@ import torch
 
 from emotion2vec.audio.parallel import default_jobs
 from emotion2vec.errors import ConfigError, Emotion2VecError, WorkerError
-from emotion2vec.features.partial import Share, is_at_work
+from emotion2vec.features.partial import START_PATIENCE_S, Share, is_at_work
 from emotion2vec.features.store_writer import FeatureStoreWriter
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-# another process may load its model so much later than this one has done its share
-_START_PATIENCE_S = 600.0
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 
@@ -45,7 +43,7 @@ class Team:
 
     share: Share = field(default_factory=Share)
     workers: Sequence[multiprocessing.process.BaseProcess] = ()
-    patience_s: float = _START_PATIENCE_S
+    patience_s: float = START_PATIENCE_S
 
     def check(self) -> None:
         """Check that nobody has failed.

@@ -12,7 +12,7 @@ from emotion2vec.features.frames import FrameGrid
 from emotion2vec.features.settings import ExtractionSettings, LayerSelection, WindowPlan
 from emotion2vec.features.store import CheckpointIdentity
 from emotion2vec.model.factory import build_encoder
-from emotion2vec.structs import num_frames
+from emotion2vec.structs import num_frames, padding_from_lengths
 from tests.features.fakes import FakeUpstream, random_waveforms
 from tests.model.builders import tiny_config
 
@@ -157,3 +157,28 @@ def test_an_upstream_may_make_the_utterances_vector_itself(layers: str, shape: t
         assert vector.ravel().tolist() == waveform[:3].tolist()
     (long,) = encode_long(WholeUpstream(num_states=1), waveforms[1], settings)
     np.testing.assert_array_equal(long, vectors[1])
+
+
+@pytest.mark.parametrize("tile_frames", [1, 7, 128])
+def test_the_feature_extractor_in_tiles_gives_the_features_of_whole_clips(tile_frames: int) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(tiny_config()).double().eval()
+    lengths = (6000, 400, 9000, 3333)
+    waveform_BS = torch.nn.utils.rnn.pad_sequence(random_waveforms(*lengths), batch_first=True)
+    padding_BS = padding_from_lengths(torch.tensor(lengths), waveform_BS.shape[1])
+    for padding in (None, padding_BS):
+        whole = encoder.extract(waveform_BS.double(), padding)
+        tiled = encoder.extract(waveform_BS.double(), padding, tile_frames=tile_frames)
+        for row, length in enumerate(lengths):
+            frames = num_frames(length)
+            for one, other in zip(whole.layers, tiled.layers, strict=True):
+                torch.testing.assert_close(one[row, :frames], other[row, :frames])
+
+
+def test_features_in_bfloat16_point_where_those_in_float32_do() -> None:
+    waveforms = random_waveforms(16_000, 9000)
+    exact = encode_batch(tiny_upstream(), waveforms, ExtractionSettings())
+    narrow = encode_batch(tiny_upstream("bfloat16"), waveforms, ExtractionSettings())
+    for one, other in zip(exact, narrow, strict=True):
+        cosine = (one * other).sum(1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+        assert cosine.min() >= 0.999
