@@ -131,7 +131,7 @@ def test_code_as_strict_as_the_authors_gives_our_features(
     wave = _wave(tmp_path)
     found = _fairseq_features(tmp_path, path, "authors")
     ours = Emotion2Vec.from_pretrained(tmp_path / "c.pt", device="cpu").extract(wave)[0]
-    np.testing.assert_allclose(found, ours, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found, ours, atol=5e-5, rtol=0)  # ours: channels-last products
 
 
 @pytest.mark.fairseq
@@ -143,7 +143,7 @@ def test_fairseqs_own_data2vec2_loads_it_with_its_teacher_for_training(
     wave = _wave(tmp_path)
     found = _fairseq_features(tmp_path, path, "stock")
     ours = Emotion2Vec.from_pretrained(tmp_path / "c.pt", device="cpu").extract(wave)[0]
-    np.testing.assert_allclose(found, ours, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found, ours, atol=5e-5, rtol=0)  # ours: channels-last products
 
 
 @pytest.mark.fairseq
@@ -157,7 +157,7 @@ def test_fairseqs_own_data2vec_loads_a_model_on_data2vec(tmp_path: Path, has_tea
     wave = _wave(tmp_path)
     found = _fairseq_features(tmp_path, tmp_path / "official.pt", "data2vec")
     ours = Emotion2Vec.from_pretrained(tmp_path / "c.pt", device="cpu").extract(wave)[0]
-    np.testing.assert_allclose(found, ours, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(found, ours, atol=5e-5, rtol=0)  # ours: channels-last products
 
 
 @pytest.mark.parametrize(
