@@ -16,8 +16,8 @@ from emotion2vec.model.checkpoint import load_encoder
 from emotion2vec.model.encoder import EncoderFeatures, SpeechEncoder
 from emotion2vec.model.factory import build_encoder
 
-# 2.56 s: what lies between the convolutions is then 17 MB a layer, not hundreds
-_TILE_FRAMES = 128
+# 10 s: what lies between the convolutions is then 70 MB a layer, however long the audio; smaller pieces are slower
+_TILE_FRAMES = 512
 
 
 class EncoderUpstream:

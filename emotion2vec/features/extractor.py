@@ -17,7 +17,7 @@ from emotion2vec.audio.io import read_audio, to_speech
 from emotion2vec.errors import ConfigError, ExportError
 from emotion2vec.export.remote import HubOptions, fetch_model, is_hub_id, push_model
 from emotion2vec.features.encode import check_not_silent, check_settings, encode_batch, encode_long
-from emotion2vec.features.settings import ExtractionSettings, LayerSelection, plan_batches
+from emotion2vec.features.settings import ExtractionSettings, LayerSelection
 from emotion2vec.features.upstreams import UNTRAINED_PREFIX, Upstream, load_upstream
 from emotion2vec.model.checkpoint import read_checkpoint
 from emotion2vec.structs import SAMPLE_RATE_HZ
@@ -210,8 +210,8 @@ class Emotion2Vec:
         )
         speech = [_to_waveform(item, f"input {number}") for number, item in enumerate(given)]
         results: dict[int, np.ndarray] = {}
-        limit = settings.batch_samples(self.upstream.device.type)
-        for batch in plan_batches([len(waveform) for waveform in speech], limit):
+        lengths = [len(waveform) for waveform in speech]
+        for batch in settings.plan(lengths, self.upstream.device.type):
             results |= self._extract_batch(batch, speech, settings)
         arrays = [results[index] for index in range(len(speech))]
         return [array[0] for array in arrays] if granularity == "utterance" else arrays

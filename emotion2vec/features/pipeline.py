@@ -30,7 +30,7 @@ from emotion2vec.features.encode import (
     utterance_source,
 )
 from emotion2vec.features.long_audio import StoredAudio, examine
-from emotion2vec.features.settings import ExtractionSettings, plan_batches
+from emotion2vec.features.settings import ExtractionSettings
 from emotion2vec.features.store import StoreSettings
 from emotion2vec.features.store_writer import Computed, FeatureStoreWriter, Skipped
 from emotion2vec.features.team import Team
@@ -199,7 +199,7 @@ def _batches_of(
     Planned over the whole manifest: a resumed run, and several processes, form the batches that one run forms.
     """
     lengths = [utterance.num_samples for utterance in manifest.utterances]
-    plan = plan_batches(lengths, settings.batch_samples(upstream.device.type))
+    plan = settings.plan(lengths, upstream.device.type)
     return [batch for number, batch in enumerate(plan) if team.share.holds(number)]
 
 

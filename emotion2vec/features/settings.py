@@ -21,6 +21,8 @@ _NUM_LAST = 4
 # seconds of padded audio in a batch. A CPU gains nothing beyond (docs/features.md); a GPU was not measured
 _BATCH_SECONDS = {"cpu": 20.0}
 _BATCH_SECONDS_ELSEWHERE = 60.0
+# the shortest utterance of a batch is at least so long, as a share of the longest: a CPU has no time for padding
+_LEAST_FILL = {"cpu": 0.8}
 
 
 @dataclass(frozen=True)
@@ -166,23 +168,35 @@ class ExtractionSettings:
             seconds = _BATCH_SECONDS.get(device_type, _BATCH_SECONDS_ELSEWHERE)
         return int(seconds * SAMPLE_RATE_HZ)
 
+    def plan(self, lengths: Sequence[int], device_type: str) -> list[list[int]]:
+        """Group utterances into batches, see `plan_batches`."""
+        least_fill = _LEAST_FILL.get(device_type, 0.0)
+        return plan_batches(lengths, self.batch_samples(device_type), least_fill=least_fill)
 
-def plan_batches(lengths: Sequence[int], max_samples: int) -> list[list[int]]:
+
+def plan_batches(
+    lengths: Sequence[int], max_samples: int, *, least_fill: float = 0.0
+) -> list[list[int]]:
     """Group utterances of similar length.
 
     Args:
         lengths: Samples of each utterance.
         max_samples: Samples in a batch with its padding, at most; a longer utterance is a batch of its own.
+        least_fill: The shortest of a batch is at least this share of the longest, between 0 and 1.
 
     Returns:
         Positions of each batch's utterances; a function of the arguments alone.
 
     >>> plan_batches([5, 1, 9, 2], 6)
     [[1, 3], [0], [2]]
+    >>> plan_batches([5, 1, 9, 2], 6, least_fill=0.8)
+    [[1], [3], [0], [2]]
     """
     batches: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda position: (lengths[position], position)):
-        if batches and (len(batches[-1]) + 1) * lengths[index] <= max_samples:
+        length = lengths[index]
+        fits = bool(batches) and (len(batches[-1]) + 1) * length <= max_samples
+        if fits and lengths[batches[-1][0]] >= least_fill * length:
             batches[-1].append(index)
         else:
             batches.append([index])

@@ -79,3 +79,23 @@ def test_batches_hold_every_utterance_once_within_the_limit(limit: int) -> None:
 def test_audio_is_long_from_the_first_sample_beyond_the_limit() -> None:
     assert not WindowPlan(longest_s=2.0).is_long(32_000)
     assert WindowPlan(longest_s=2.0).is_long(32_001)
+
+
+def test_a_batch_on_a_cpu_holds_little_padding_and_about_20_s() -> None:
+    settings = ExtractionSettings()
+    second = 16_000
+    lengths = [round(second * seconds) for seconds in (1.0, 1.2, 1.3, 7.0, 6.0, 8.0)]
+    assert settings.plan(lengths, "cpu") == [[0, 1], [2], [4, 3], [5]]
+    assert settings.plan(lengths, "cuda") == [[0, 1, 2, 4, 3, 5]]
+    assert len(settings.plan([4 * second] * 11, "cpu")) == 3
+    assert ExtractionSettings(batch_seconds=4).plan([2 * second] * 4, "cpu") == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("fill", [0.5, 0.8, 1.0])
+def test_the_shortest_of_a_batch_is_nearly_as_long_as_the_longest(fill: float) -> None:
+    lengths = [3, 9, 1, 4, 4, 12, 2, 7]
+    batches = plan_batches(lengths, 1000, least_fill=fill)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        used = [lengths[index] for index in batch]
+        assert min(used) >= fill * max(used)
