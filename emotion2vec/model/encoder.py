@@ -82,6 +82,6 @@ class SpeechEncoder(nn.Module):
             for start in range(0, length, tile_frames):
                 stop = min(start + tile_frames, length)
                 last_sample = (stop - 1) * SAMPLES_PER_FRAME + MIN_SAMPLES
-                tile_1S = waveform_BS[row : row + 1, start * SAMPLES_PER_FRAME : last_sample]
-                frames_BTD[row, start:stop] = self.frontend(tile_1S)[0]
+                tile_BS = waveform_BS[row : row + 1, start * SAMPLES_PER_FRAME : last_sample]
+                frames_BTD[row, start:stop] = self.frontend(tile_BS)[0]
         return frames_BTD
