@@ -4,9 +4,9 @@ In: labels. Out: `low`, `high` or None for each. Paper: Section 5.6 and the capt
 high arousal classes of IEMOCAP without naming them.
 
 The grouping is ours, after the halves of the circumplex of affect (Russell, 1980): anger, fear, joy, surprise and
-disgust lie above its middle, sadness, boredom and calm below. `neutral` is its middle: low here, since the paper has two groups
-for IEMOCAP's four classes. Every other label is left without a group: contempt, for which we know no such place,
-sentiments, which say nothing of arousal, and labels that are no emotion.
+disgust lie above its middle, sadness, boredom and calm below. `neutral` is its middle: low here, since the paper has
+two groups for IEMOCAP's four classes. Every other label is left without a group: contempt, for which we know no such
+place, sentiments, which say nothing of arousal, and labels that are no emotion.
 """
 
 from collections.abc import Sequence
