@@ -19,7 +19,7 @@ def keep_freed_memory() -> bool:
     """Let the C library keep memory that was freed, until this process ends.
 
     By default glibc hands large tensors back to the system and asks for them again a moment later; clearing those
-    pages took a quarter of the time of the convolutions.
+    pages takes a part of the time of the convolutions.
 
     Returns:
         Whether the library has such settings (glibc has).
