@@ -6,6 +6,7 @@ In: rows of batches from `store_writer.py`. Out: `<split>.partial[.<rank>].f32` 
 
 import errno
 import fcntl
+import glob
 import json
 import logging
 import os
@@ -154,6 +155,12 @@ def log_batch(
 def remove_partial(paths: StorePaths, rank: int) -> None:
     """Remove the files of a process' share."""
     for path in partial_paths(paths, rank):
+        path.unlink(missing_ok=True)
+
+
+def remove_leftovers(paths: StorePaths) -> None:
+    """Remove beginnings of journals that killed processes left; only when the store is whole and nobody writes."""
+    for path in paths.directory.glob(f".{glob.escape(paths.split)}.partial*.part.jsonl"):
         path.unlink(missing_ok=True)
 
 

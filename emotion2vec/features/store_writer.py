@@ -31,6 +31,7 @@ from emotion2vec.features.partial import (
     partial_paths,
     ranks_found,
     read_partial,
+    remove_leftovers,
     remove_partial,
     start_partial,
 )
@@ -207,6 +208,7 @@ class FeatureStoreWriter:
             write_lines(self.paths.emo, lines)
         write_lines(self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)])
         self._remove_partial(patience_s=_LEAVING_S)
+        remove_leftovers(self.paths)
         self.is_complete = True
         self.close()
 

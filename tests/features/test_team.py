@@ -287,3 +287,15 @@ def test_workers_end_with_a_killed_parent_and_leave_no_lock(tmp_path: Path) -> N
     extract(manifest, tmp_path / "one")
     extract(manifest, tmp_path / "many")
     assert same_stores(tmp_path / "one", tmp_path / "many")
+
+
+def test_the_beginning_of_a_journal_that_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path)
+    (tmp_path / "out").mkdir()
+    leftover = tmp_path / "out" / ".all.partial.2.2607.part.jsonl"
+    foreign = tmp_path / "out" / ".test.partial.2.2607.part.jsonl"
+    for path in (leftover, foreign):
+        path.write_text("{")
+    extract(manifest, tmp_path / "out")
+    assert not leftover.exists()
+    assert foreign.exists(), "another split's may be at work"
