@@ -24,16 +24,12 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import make_parser, settings_of  # noqa: E402
 from benchmarks.extraction_worker import read_features  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import (  # noqa: E402
-    SHARED_MACHINE,
-    Worker,
-    markdown_table,
-    measure_ceiling,
-    median,
-    write_json,
-)
+from benchmarks.measure import measure_ceiling, median  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
+from benchmarks.processes import Worker  # noqa: E402
 from emotion2vec.audio.parallel import default_jobs  # noqa: E402
 from emotion2vec.export.funasr import export_funasr  # noqa: E402
 from emotion2vec.model.checkpoint import read_checkpoint  # noqa: E402
@@ -201,9 +197,7 @@ def report(
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--clips", type=int, default=200, help="default: %(default)s")
     parser.add_argument("--seconds-range", type=float, nargs=2, default=[1.0, 8.0], metavar="S")
     parser.add_argument(
@@ -221,7 +215,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument(
         "--quick", action="store_true", help=f"{_QUICK_CLIPS} clips instead of --clips"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args(arguments)
 
 
@@ -264,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "benchmark": "extraction",
             "machine": asdict(facts),
             "note": SHARED_MACHINE,
-            "settings": {k: v for k, v in vars(given).items() if k != "json"},
+            "settings": settings_of(given),
             "clips": number,
             "audio_s": audio_s,
             "ceiling": asdict(ceiling),

@@ -20,7 +20,7 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measure import serve  # noqa: E402
+from benchmarks.processes import serve  # noqa: E402
 from emotion2vec.audio.torchaudio_compat import import_torchaudio  # noqa: E402
 from emotion2vec.features.pipeline import extract_manifest, manifest_of_files  # noqa: E402
 from emotion2vec.features.processor import keep_freed_memory  # noqa: E402

@@ -16,14 +16,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.arguments import add_step_arguments, make_parser, settings_of  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import (  # noqa: E402
-    SHARED_MACHINE,
-    Worker,
-    markdown_table,
-    median,
-    write_json,
-)
+from benchmarks.measure import median  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
+from benchmarks.processes import Worker  # noqa: E402
 
 WORKER = Path(__file__).with_name("step_worker.py")
 _FULL: dict[str, list[float]] = {
@@ -36,9 +33,8 @@ _QUICK: dict[str, list[float]] = {"seconds": [2, 4, 8], "clones": [1, 4, 8], "ut
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
+    add_step_arguments(parser)
     add = parser.add_argument
     add("--quick", action="store_true", help="few and small sizes, 2 rounds")
     add("--grow", nargs="+", choices=_FULL, default=list(_FULL), help="what grows (default: all)")
@@ -48,13 +44,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--kind", choices=("ours", "fairseq"), default="ours")
     add("--attention", choices=("auto", "plain", "blockwise"), default="auto")
     add("--checkpoint-layers", action="store_true")
-    add("--precision", choices=("fp32", "bf16"), default="fp32")
-    add("--device", default="cpu", help="cpu or cuda")
-    add("--threads", type=int, default=2, help="threads of torch (default: 2)")
     add("--rounds", type=int, help="measured steps of each size (default: 5, quick: 2)")
     add("--budget-s", type=float, default=1800.0, help="start no size after so many seconds")
-    add("--size", choices=("base", "small"), default="base", help="`small` is for tests")
-    add("--json", type=Path, help="file for every measurement")
     options = parser.parse_args(arguments)
     options.rounds = options.rounds or (2 if options.quick else 5)
     return options
@@ -108,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(row(name, sizes, result))
         results.append({"grows": name, **sizes, **{f"step_{k}": v for k, v in result.items()}})
         print(f"{name} {sizes}: {result['seconds']:.2f} s", file=sys.stderr, flush=True)
-    settings = {k: v for k, v in vars(options).items() if k != "json"}
+    settings = settings_of(options)
     write_json(
         options.json,
         {

@@ -26,8 +26,10 @@ import torch  # noqa: E402
 from fairseq.data import FileAudioDataset  # noqa: E402
 from torch.utils.data import DataLoader  # noqa: E402
 
+from benchmarks.arguments import make_parser  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import SHARED_MACHINE, markdown_table, median, write_json  # noqa: E402
+from benchmarks.measure import median  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
 from benchmarks.speech_files import FORMATS, size_ratio, write_files  # noqa: E402
 from emotion2vec.audio.io import is_silent, normalise_waveform, read_audio  # noqa: E402
 from emotion2vec.audio.shard import file_on_disk  # noqa: E402
@@ -49,9 +51,7 @@ Row = dict[str, Any]
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for the files; kept")
     parser.add_argument("--files", type=int, default=200, help="files of 2 to 12 s (default: 200)")
     parser.add_argument(
@@ -60,7 +60,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds (default: 5)")
     parser.add_argument("--batch-samples", type=int, default=1_000_000)
-    parser.add_argument("--json", type=Path, help="file for every measurement")
     return parser.parse_args(arguments)
 
 

@@ -22,8 +22,10 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.machine import machine_facts, run_measured  # noqa: E402
-from benchmarks.measure import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
+from benchmarks.arguments import make_parser, settings_of  # noqa: E402
+from benchmarks.machine import machine_facts  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
+from benchmarks.processes import run_measured  # noqa: E402
 from emotion2vec.audio.parallel import default_jobs  # noqa: E402
 from emotion2vec.cli.main import main as run_command  # noqa: E402
 from emotion2vec.model.config import ModelConfig  # noqa: E402
@@ -90,9 +92,7 @@ def measure(folder: Path, model: str, hours: float, given: argparse.Namespace) -
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         "--hours", type=float, nargs="*", default=[0.1, 2.0], help="lengths for the thin model"
     )
@@ -102,7 +102,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--rate", type=int, default=16_000, help="of the files, in Hz")
     parser.add_argument("--format", choices=("wav", "flac"), default="wav")
     parser.add_argument("--threads", type=int, default=default_jobs())
-    parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args(arguments)
 
 
@@ -119,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(markdown_table(titles, [list(row.values()) for row in rows]))
     held = all(row["peak_gib"] < _LIMIT_GIB for row in rows)
     print(f"\npeak below 3 GB everywhere: {'yes' if held else 'NO'}")
-    settings = {key: value for key, value in vars(given).items() if key != "json"}
+    settings = settings_of(given)
     write_json(
         given.json,
         {

@@ -23,14 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
+from benchmarks.arguments import make_parser  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import (  # noqa: E402
-    SHARED_MACHINE,
-    markdown_table,
-    measure_ceiling,
-    median,
-    write_json,
-)
+from benchmarks.measure import measure_ceiling, median  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
 from benchmarks.speech_files import FORMATS, write_files  # noqa: E402
 from emotion2vec.data.shards import write_shards  # noqa: E402
 from tests.helpers.training import logged  # noqa: E402
@@ -42,9 +38,7 @@ _WARM_UP = 2
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
     add("--work", type=Path, required=True, help="folder for speech and runs; speech is kept")
     add("--config", default="small_cpu", help="a file of config/pretraining (default: small_cpu)")
@@ -58,7 +52,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--threads", type=int, default=2, help="threads of torch (default: 2)")
     add("--device", choices=("cpu", "cuda"), default="cpu")
     add("--quick", action="store_true", help="debug_cpu, few files and updates: for tests")
-    add("--json", type=Path, help="file for every measurement")
     parsed = parser.parse_args(arguments)
     if parsed.quick:
         parsed.config, parsed.files, parsed.updates = "debug_cpu", 12, _WARM_UP + 2

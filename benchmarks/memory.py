@@ -21,8 +21,9 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
+from benchmarks.arguments import make_parser, settings_of  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import markdown_table, write_json  # noqa: E402
+from benchmarks.output import markdown_table, write_json  # noqa: E402
 from benchmarks.step_worker import OurStep  # noqa: E402
 
 PAPER_SAMPLES = 1_000_000
@@ -37,9 +38,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     add = parser.add_argument
     add("--utts", type=int, default=1, help="utterances that are computed (default: 1)")
     add("--seconds", type=float, nargs="+", default=[5.0, 10.0, 20.0], help="their lengths")
@@ -48,7 +47,6 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: the CPU's autocast")
     add("--threads", type=int, default=2, help="threads of torch (default: 2)")
     add("--size", choices=("base", "small"), default="base", help="`small` is for tests")
-    add("--json", type=Path, help="file for every measurement")
     return parser.parse_args(arguments)
 
 
@@ -110,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     rows = [row for seconds in options.seconds for row in measure(options, seconds)]
     facts = machine_facts(threads=options.threads, device="cpu")
-    settings = {k: v for k, v in vars(options).items() if k != "json"}
+    settings = settings_of(options)
     write_json(
         options.json,
         {

@@ -17,19 +17,21 @@ Run it on a machine that does nothing else: the load before it began is written 
 
 import argparse
 import dataclasses
-import json
 import os
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.machine import MachineFacts, machine_facts, run_measured  # noqa: E402
+from benchmarks.arguments import make_parser  # noqa: E402
+from benchmarks.machine import MachineFacts, machine_facts  # noqa: E402
+from benchmarks.output import markdown_table, write_json  # noqa: E402
 from benchmarks.probe_store import MEAN_FRAMES, write_iemocap  # noqa: E402
+from benchmarks.processes import run_measured  # noqa: E402
 
 WORKER = Path(__file__).with_name("probe_worker.py")
 README = Path(__file__).with_name("README.md")
@@ -186,38 +188,37 @@ def table(
         f"Whole store: {frames} frames.",
     ]
     if whole:
-        lines += [
-            "",
-            "| whole store, all folds and seeds | an epoch | 100 epochs | peak memory | of it not pages of files |",
-            "| --- | --- | --- | --- | --- |",
-            *map(_whole_row, whole),
-        ]
+        titles = ["whole store, all folds and seeds", "an epoch", "100 epochs", "peak memory",
+                  "of it not pages of files"]  # fmt: skip
+        lines += ["", markdown_table(titles, [_whole_cells(row) for row in whole])]
     if tenth:
-        lines += [
-            "",
-            "| a tenth | an epoch of one fold and seed, median (range) | authors' time by this | peak memory |",
-            "| --- | --- | --- | --- |",
-            *map(_tenth_row, tenth),
-        ]
+        titles = ["a tenth", "an epoch of one fold and seed, median (range)",
+                  "authors' time by this", "peak memory"]  # fmt: skip
+        lines += ["", markdown_table(titles, [_tenth_cells(row) for row in tenth])]
     return "\n".join(lines)
 
 
-def _whole_row(row: Whole) -> str:
+def _whole_cells(row: Whole) -> list[str]:
     how = "measured" if row.epochs == _ALL_EPOCHS else f"extrapolated from {row.epochs}"
     gpu = f", GPU {row.gpu_gib:.1f} GiB" if row.gpu_gib else ""
-    return (
-        f"| ours, {row.precision}, {row.num_runs} runs | {row.epoch_seconds:.2f} s "
-        f"| {row.hundred_seconds / 60:.1f} min ({how}) | {row.peak_gib:.2f} GiB{gpu} "
-        f"| {row.peak_anonymous_gib:.2f} GiB |"
-    )
+    return [
+        f"ours, {row.precision}, {row.num_runs} runs",
+        f"{row.epoch_seconds:.2f} s",
+        f"{row.hundred_seconds / 60:.1f} min ({how})",
+        f"{row.peak_gib:.2f} GiB{gpu}",
+        f"{row.peak_anonymous_gib:.2f} GiB",
+    ]
 
 
-def _tenth_row(row: Tenth) -> str:
+def _tenth_cells(row: Tenth) -> list[str]:
     times = row.run_epoch_seconds
     spread = f"{min(times):.4f} to {max(times):.4f}, {len(times)} repeats"
-    ratio = f"{statistics.median(row.ratios):.2f}" if row.ratios else "too short to tell"
-    name = f"{row.program}, {row.precision}, {row.num_runs} runs"
-    return f"| {name} | {statistics.median(times):.4f} s ({spread}) | {ratio} | {row.peak_gib:.2f} GiB |"
+    return [
+        f"{row.program}, {row.precision}, {row.num_runs} runs",
+        f"{statistics.median(times):.4f} s ({spread})",
+        f"{statistics.median(row.ratios):.2f}" if row.ratios else "too short to tell",
+        f"{row.peak_gib:.2f} GiB",
+    ]
 
 
 def update_readme(text: str, readme: Path = README) -> None:
@@ -247,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for precision in options.precision if "whole" in options.parts else []:
         folds = [] if keep_every == 1 else ["fold_file=null"]
         whole.append(measure_whole(store, options, precision, overrides=[*overrides, *folds]))
-        print(_whole_row(whole[-1]))
+        print(" | ".join(_whole_cells(whole[-1])))
     tenth = measure_tenth(small, options, overrides=overrides) if "tenth" in options.parts else []
     text = table(machine, frames, whole, tenth)
     result = {
@@ -261,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "tenth": [dataclasses.asdict(row) for row in tenth],
     }
     out = options.json or options.work / "probe.json"
-    out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    write_json(out, result)
     if options.update_readme:
         update_readme(text)
     print(f"{text}\nresult: {out}")
@@ -269,63 +270,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    cores = len(os.sched_getaffinity(0))
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add(
-        "--work",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="where the stores go; kept and used again",
-    )
-    add(
-        "--epochs",
-        type=int,
-        default=3,
-        help="of the longer process, whole store (default: 3; 100 extrapolates nothing)",
-    )
-    add("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds of ours (default: 1 2 3)")
-    add(
-        "--precision",
-        nargs="+",
-        default=["float32"],
-        choices=["float32", "bfloat16"],
-        help="of ours (default: float32)",
-    )
-    add("--device", default="cpu", choices=["cpu", "cuda"], help="of ours (default: cpu)")
-    add("--threads", type=int, default=cores, help="of torch in each process (default: one a core)")
-    add(
-        "--parts",
-        nargs="+",
-        default=["whole", "tenth"],
-        choices=["whole", "tenth"],
-        help="default: both",
-    )
-    add(
-        "--repeats",
-        type=int,
-        default=5,
-        help="times that each program runs on the tenth (default: 5)",
-    )
-    add("--tenth-epochs", type=int, default=2, help="timed epochs of each of them (default: 2)")
-    add(
-        "--scale",
-        type=float,
-        default=1.0,
-        help="share of the utterances, to try it out (default: 1)",
-    )
-    add("--dim", type=int, default=768, help="width of a frame (default: 768)")
-    add(
-        "--mean-frames",
-        type=float,
-        default=MEAN_FRAMES,
-        help="of an utterance (default: %(default).1f)",
-    )
-    add("--json", type=Path, metavar="FILE", help="default: WORK/probe.json")
-    add("--update-readme", action="store_true", help="put the figures into benchmarks/README.md")
+    parser = make_parser(__doc__, json_help="default: WORK/probe.json")
+    _add_arguments(parser.add_argument, cores=len(os.sched_getaffinity(0)))
     options = parser.parse_args(arguments)
     if (
         options.epochs < 2
@@ -336,6 +282,27 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             "--epochs must be at least 2, --scale in (0, 1], --repeats and --tenth-epochs at least 1"
         )
     return options
+
+
+def _add_arguments(add: Callable[..., object], *, cores: int) -> None:
+    parts = ["whole", "tenth"]
+    precisions = ["float32", "bfloat16"]
+    # fmt: off
+    add("--work", type=Path, required=True, metavar="DIR", help="where the stores go; kept and used again")
+    add("--epochs", type=int, default=3,
+        help="of the longer process, whole store (default: 3; 100 extrapolates nothing)")
+    add("--seeds", type=int, nargs="+", default=[1, 2, 3], help="seeds of ours (default: 1 2 3)")
+    add("--precision", nargs="+", default=["float32"], choices=precisions, help="of ours (default: float32)")
+    add("--device", default="cpu", choices=["cpu", "cuda"], help="of ours (default: cpu)")
+    add("--threads", type=int, default=cores, help="of torch in each process (default: one a core)")
+    add("--parts", nargs="+", default=parts, choices=parts, help="default: both")
+    add("--repeats", type=int, default=5, help="times that each program runs on the tenth (default: 5)")
+    add("--tenth-epochs", type=int, default=2, help="timed epochs of each of them (default: 2)")
+    add("--scale", type=float, default=1.0, help="share of the utterances, to try it out (default: 1)")
+    add("--dim", type=int, default=768, help="width of a frame (default: 768)")
+    add("--mean-frames", type=float, default=MEAN_FRAMES, help="of an utterance (default: %(default).1f)")
+    add("--update-readme", action="store_true", help="put the figures into benchmarks/README.md")
+    # fmt: on
 
 
 if __name__ == "__main__":

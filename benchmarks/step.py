@@ -19,16 +19,11 @@ sys.path.insert(0, str(ROOT))
 
 import torch  # noqa: E402
 
+from benchmarks.arguments import add_step_arguments, make_parser, settings_of  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
-from benchmarks.measure import (  # noqa: E402
-    SHARED_MACHINE,
-    Ceiling,
-    Worker,
-    markdown_table,
-    measure_ceiling,
-    median,
-    write_json,
-)
+from benchmarks.measure import Ceiling, measure_ceiling, median  # noqa: E402
+from benchmarks.output import SHARED_MACHINE, markdown_table, write_json  # noqa: E402
+from benchmarks.processes import Worker  # noqa: E402
 
 WORKER = Path(__file__).with_name("step_worker.py")
 REFERENCE = "fairseq"
@@ -70,22 +65,16 @@ VARIANTS = {
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
+    add_step_arguments(parser)
     add = parser.add_argument
     add("--utts", type=int, default=4, help="utterances in the batch (default: 4)")
     add("--seconds", type=float, default=4.0, help="their length (default: 4)")
     add("--clones", type=int, default=8, help="masked versions of each (default: 8)")
     add("--tokens", type=int, default=10, help="utterance tokens of ours (default: 10)")
     add("--reference-tokens", type=int, default=0, help="the same of fairseq's (default: 0)")
-    add("--precision", choices=("fp32", "bf16"), default="fp32")
-    add("--device", default="cpu", help="cpu or cuda")
-    add("--threads", type=int, default=2, help="threads of torch (default: 2)")
     add("--rounds", type=int, default=5, help="measured steps of each variant (default: 5)")
-    add("--size", choices=("base", "small"), default="base", help="`small` is for tests")
     add("--variants", nargs="+", choices=VARIANTS, default=[REFERENCE, "plain", "all"])
-    add("--json", type=Path, help="file for every measurement")
     return parser.parse_args(arguments)
 
 
@@ -166,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model_shapes(options), threads=options.threads, device=options.device, dtype=dtype
     )
     summary = summarise(steps, ceiling, on_cpu=options.device == "cpu")
-    settings = {k: v for k, v in vars(options).items() if k != "json"}
+    settings = settings_of(options)
     write_json(
         options.json,
         {

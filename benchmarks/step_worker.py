@@ -20,7 +20,8 @@ from torch import Tensor  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils.flop_counter import flop_registry  # noqa: E402
 
-from benchmarks.measure import clock, serve  # noqa: E402
+from benchmarks.measure import clock  # noqa: E402
+from benchmarks.processes import serve  # noqa: E402
 from emotion2vec.model.config import ModelConfig  # noqa: E402
 from emotion2vec.model.context import MemoryUse  # noqa: E402
 from emotion2vec.model.factory import build_pretraining_model  # noqa: E402

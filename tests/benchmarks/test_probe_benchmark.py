@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import probe
-from benchmarks.machine import run_measured
 from benchmarks.probe_store import MEAN_FRAMES, draw_lengths, write_iemocap
+from benchmarks.processes import run_measured
 from emotion2vec.features.store import FeatureStore
 
 TINY = ["--scale", "0.1", "--dim", "4", "--mean-frames", "4", "--threads", "1"]

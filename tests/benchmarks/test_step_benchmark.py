@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import growth, measure, memory, step
+from benchmarks import growth, measure, memory, output, processes, step
 
 ROOT = Path(__file__).resolve().parents[2]
 MINIATURE = [
@@ -28,7 +28,7 @@ MINIATURE = [
 def test_the_allocators_variables_are_those_that_pretraining_sets() -> None:
     script = (ROOT / "scripts" / "pretrain.sh").read_text("utf-8")
     set_there = dict(re.findall(r'export (MALLOC_\w+)="\$\{\w+:-(\d+)\}"', script))
-    assert set_there == measure.ALLOCATOR
+    assert set_there == processes.ALLOCATOR
 
 
 @pytest.mark.slow
@@ -132,5 +132,5 @@ def test_a_ceiling_is_near_what_one_product_reaches() -> None:
 
 
 def test_tables_round_and_dash() -> None:
-    text = measure.markdown_table(("a", "b"), [["x", 1234.5], ["y", float("nan")], ["z", 0.12345]])
+    text = output.markdown_table(("a", "b"), [["x", 1234.5], ["y", float("nan")], ["z", 0.12345]])
     assert text.splitlines()[2:] == ["| x | 1234 |", "| y | - |", "| z | 0.123 |"]
