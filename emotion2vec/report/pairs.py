@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotion2vec.errors import ReportError
+from emotion2vec.progress import progress
 from emotion2vec.report.comparison import FEW_UNITS, SPEAKER, UTTERANCE, Comparison, compare
 from emotion2vec.report.records import ProbeResult
 from emotion2vec.report.uncertainty import stored_intervals
@@ -81,12 +82,12 @@ def compare_with_reference(
     unit = SPEAKER if stored is not None and stored.unit == SPEAKER else UTTERANCE
     found: list[Comparison] = []
     left_out = [(result.name, "holds no predictions") for result in results if result not in able]
-    for result in able:
-        if result is not reference:
-            try:
-                found.append(compare(result, reference, metric=metric.lower(), unit=unit))
-            except ReportError as error:
-                left_out.append((result.name, str(error)))
+    others = [result for result in able if result is not reference]
+    for result in progress(others, description=f"statistics, {reference.protocol}", unit="result"):
+        try:
+            found.append(compare(result, reference, metric=metric.lower(), unit=unit))
+        except ReportError as error:
+            left_out.append((result.name, str(error)))
     corrected = zip(
         found,
         holm([one.difference.p_value for one in found]),

@@ -1,12 +1,13 @@
 """Results against the best of their task, corrected for their number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from emotion2vec.errors import ReportError
+from emotion2vec.report import pairs
 from emotion2vec.report.comparison import SPEAKER, UTTERANCE, compare
 from emotion2vec.report.html import render_report
 from emotion2vec.report.pairs import compare_with_reference, holm
@@ -46,6 +47,23 @@ def test_holm_is_its_definition(number: int) -> None:
 def test_holm_of_the_papers_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([]) == []
+
+
+def test_a_bar_counts_the_comparisons(
+    make: Callable[..., ProbeResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int]] = []
+
+    def record(items: Iterable[ProbeResult], *, description: str, unit: str) -> list[ProbeResult]:
+        given = list(items)
+        shown.append((description, len(given)))
+        return given
+
+    monkeypatch.setattr(pairs, "progress", record)
+    results = [make("a", 0.5), make("best", 0.9), make("b", 0.8)]
+    compare_with_reference(results, metric="WA")
+
+    assert shown == [(f"statistics, {results[0].protocol}", 2)]
 
 
 def test_every_other_result_is_compared_with_the_best(make: Callable[..., ProbeResult]) -> None:
