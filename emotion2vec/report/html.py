@@ -5,7 +5,7 @@ file or a user passes through `html.escape` here, in `sections.py`, `markup.py` 
 """
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -101,19 +101,25 @@ def render_report(
         (f"part-{index}", heading, group)
         for index, (heading, group) in enumerate(_by_heading(tasks).items())
     ]
-    in_order = [task for _, _, group in parts for task in group]
-    body = [_overview(results, curves, in_order)]
-    for anchor, heading, group in parts:
-        body.append(f'<h2 id="{anchor}">{escape(heading)}</h2>')
-        body += [render_task(task, details, baseline=baseline) for task in group]
-    body += [_skipped_section(skipped)] if skipped else []
-    body += [_pretraining_section(logs)] if logs else []
     links: list[tuple[str, str, list[Task]]] = [("overview", "Overview", []), *parts]
-    links += [("skipped", "Not run", [])] if skipped else []
-    links += [("pretraining", "Pre-training", [])] if logs else []
-    everything: tuple[ProbeResult | LayerCurve, ...] = (*results, *curves)
-    synthetic = any(one.synthetic for one in everything)
+    body = [_overview(results, curves, [task for _, _, group in parts for task in group])]
+    body += [_render_part(*part, details=details, baseline=baseline) for part in parts]
+    if skipped:
+        body.append(_skipped_section(skipped))
+        links.append(("skipped", "Not run", []))
+    if logs:
+        body.append(_pretraining_section(logs))
+        links.append(("pretraining", "Pre-training", []))
+    synthetic = any(one.synthetic for one in results) or any(one.synthetic for one in curves)
     return _page(title, _contents(links), "".join(body), synthetic=synthetic)
+
+
+def _render_part(
+    anchor: str, heading: str, tasks: Sequence[Task], *, details: Mapping[str, str], baseline: str
+) -> str:
+    """Write the tasks of one table of the paper under its heading."""
+    sections = [render_task(task, details, baseline=baseline) for task in tasks]
+    return f'<h2 id="{anchor}">{escape(heading)}</h2>' + "".join(sections)
 
 
 def _once(results: Sequence[ProbeResult]) -> list[ProbeResult]:
