@@ -23,6 +23,7 @@ _MANAGED = {
     "text_model": "--text-features", "manifest": "--manifest", "starred": "--table 2",
     "protocol": "--table", "corpus": "--table", "hydra.run.dir": "--out",
 }  # fmt: skip
+_OVERRIDE_SIGNS = "+~"  # Hydra's, for a setting that is added or taken away
 FIGURES = {"3": "umap_iemocap", "4": "umap_subesco"}
 PARTIAL_BADGE = "PARTIAL"
 POOLED_BADGE = "ONE VECTOR AN UTTERANCE"
@@ -324,11 +325,13 @@ def _overrides_for(protocol: str, overrides: Sequence[str]) -> list[str]:
     """Keep what concerns a protocol; `PROTOCOL.NAME=VALUE` becomes `NAME=VALUE` of that one and goes last."""
     general, own = [], []
     for override in overrides:
-        first, dot, rest = override.partition(".")
+        bare = override.lstrip(_OVERRIDE_SIGNS)
+        sign = override[: len(override) - len(bare)]
+        first, dot, rest = bare.partition(".")
         if not dot or "=" in first or first == "hydra":
             general.append(override)
         elif first == protocol:
-            own.append(rest)
+            own.append(sign + rest)
     return [*general, *own]
 
 
@@ -342,7 +345,7 @@ def _check(request: Request) -> None:
             raise ConfigError(f"no {what} {unknown[0]!r} to reproduce; expected one of {known}")
     protocols = {path.stem for path in request.config_dir.glob("*.yaml")}
     for override in request.overrides:
-        name = override.partition("=")[0].lstrip("+~")
+        name = override.partition("=")[0].lstrip(_OVERRIDE_SIGNS)
         first, dot, rest = name.partition(".")
         if dot and first not in (*protocols, "hydra"):
             raise ConfigError(

@@ -273,6 +273,14 @@ def test_overrides_are_for_all_protocols_or_for_one(everything: Path) -> None:
     assert superb.seeds == other.seeds == [5]
 
 
+def test_an_override_of_one_protocol_may_add_or_take_away(everything: Path) -> None:
+    given = ("++iemocap_5fold.epochs=7", "~iemocap_5fold.fold_file")
+    plan = plan_of("2", features=[everything / "features"], overrides=given)
+    config = plan.cells["iemocap_5fold/emotion2vec"].config
+    assert config is not None
+    assert (config.epochs, config.fold_file) == (7, None)
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
