@@ -93,6 +93,13 @@ def write_store(
     return folder
 
 
+def damage(folder: Path) -> None:
+    """Put a row into a store that is not a number, of its third utterance: whatever evaluates it fails."""
+    rows = np.load(folder / "all.npy")
+    rows[5] = np.nan
+    np.save(folder / "all.npy", rows)
+
+
 def direction(label: str | None) -> np.ndarray:
     """Give each label a direction."""
     known = (*LABELS, "negative", "positive")

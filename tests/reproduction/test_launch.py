@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from emotion2vec.cli.main import main
-from tests.reproduction.stores import write_store
+from tests.reproduction.stores import damage, write_store
 from tests.reproduction.written import cell
 
 Reproduce = Callable[..., int]
@@ -55,10 +54,7 @@ def test_collect_writes_the_tables_of_what_is_finished(
 def test_a_launcher_of_hydra_runs_the_cells(
     reproduce: Reproduce, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    broken = write_store(tmp_path / "features" / "meld", "meld")
-    rows = np.load(broken / "all.npy")
-    rows[5] = np.nan
-    np.save(broken / "all.npy", rows)
+    damage(write_store(tmp_path / "features" / "meld", "meld"))
     write_store(tmp_path / "features" / "savee", "savee")
     assert reproduce("--table", 3, "--launcher", "basic") == 1
     out = capfd.readouterr().out

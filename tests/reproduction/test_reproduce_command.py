@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from emotion2vec.errors import ProtocolError
 from emotion2vec.reproduction import execute
-from tests.reproduction.stores import SMALL, write_manifest, write_store
+from tests.reproduction.stores import SMALL, damage, write_manifest, write_store
 from tests.reproduction.written import cell, result, table
 
 NUMBER = r"\d+\.\d\d\+-\d+\.\d\d"
@@ -167,10 +166,7 @@ def test_a_shared_cell_is_trained_once(
 def test_a_failed_cell_is_one_sentence_and_the_others_go_on(
     reproduce: Reproduce, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = write_store(tmp_path / "features" / "meld", "meld")
-    rows = np.load(broken / "all.npy")
-    rows[5] = np.nan
-    np.save(broken / "all.npy", rows)
+    damage(write_store(tmp_path / "features" / "meld", "meld"))
     write_store(tmp_path / "features" / "savee", "savee")
     assert reproduce("--table", 3) == 1
     lines = capsys.readouterr().out.strip().splitlines()
