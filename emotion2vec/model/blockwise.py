@@ -125,6 +125,12 @@ class _BlockwiseAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of query, key, value and scaled slopes."""
+        # as in the forward pass, wherever backward() is called: both must see the same weights
+        with torch.autocast(gradients[0].device.type, enabled=False):
+            return _BlockwiseAttention._backward(ctx, gradients[0])
+
+    @staticmethod
+    def _backward(ctx: Any, to_output: Tensor) -> tuple[Tensor | None, ...]:
         inputs = _Inputs(*ctx.saved_tensors)
         query, key, value = inputs[:3]
         scale = ctx.settings.head_scale
@@ -134,7 +140,7 @@ class _BlockwiseAttention(torch.autograd.Function):
         to_scaled_H = torch.zeros_like(inputs.scaled_H)
         for block in _blocks(inputs, ctx.settings):
             rows, queries = block.rows, block.queries
-            gradient = gradients[0][rows, :, queries]
+            gradient = to_output[rows, :, queries]
             to_value[rows] += block.dropped_weights(value.dtype).transpose(-2, -1) @ gradient
             to_scores = _gradient_of_scores(block, gradient @ value[rows].transpose(-2, -1))
             to_scaled_H -= (to_scores * block.distance).sum(dim=(0, 2, 3))

@@ -239,6 +239,20 @@ def test_blockwise_dropout_has_the_gradient_of_the_mask_that_the_forward_pass_dr
     assert torch.autograd.gradcheck(function, leaves)
 
 
+def test_a_backward_pass_inside_autocast_sees_the_forward_passs_weights() -> None:
+    def gradients(*, inside: bool) -> list[Tensor]:
+        leaves = [seeded(3, 2, 6, 5, seed=seed).float().requires_grad_() for seed in range(3)]
+        leaves.append(torch.tensor([0.7, 0.1], requires_grad=True))
+        kept = kept_positions(leaves[3], tokens=2, padded=True, shared=False)
+        output = blockwise_attention(*leaves[:3], kept, dropout=0.0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=inside):
+            output.square().sum().backward()
+        return [leaf.grad for leaf in leaves if leaf.grad is not None]
+
+    for inside, outside in zip(gradients(inside=True), gradients(inside=False), strict=True):
+        assert torch.equal(inside, outside)
+
+
 def test_blockwise_dropout_keeps_the_share_and_the_mean() -> None:
     torch.manual_seed(0)
     query = torch.zeros(4, 2, 64, 8, dtype=torch.float64)
