@@ -130,11 +130,22 @@ def start_partial(paths: StorePaths, rank: int, header: dict[str, Any]) -> None:
 
 
 def mend_partial(paths: StorePaths, rank: int, contents: Contents) -> None:
-    """Cut off what a batch that was cut short left: half a line, and rows beyond the last whole one."""
+    """Cut off what a batch that was cut short left: half a line, and rows beyond the last whole one.
+
+    Raises:
+        FeatureStoreError: Rows that the journal names are not there.
+    """
     rows, journal = partial_paths(paths, rank)
+    expected = contents.num_rows * contents.row_bytes
+    found = rows.stat().st_size if rows.is_file() else 0
+    if found < expected:
+        raise FeatureStoreError(
+            f"{rows}: holds {found} bytes, but {journal.name} tells of {expected}; the file was cut or removed: give "
+            "--overwrite to extract again"
+        )
     write_lines(journal, [json.dumps(line) for line in (contents.header, *contents.lines)])
     with rows.open("r+b") as file:
-        file.truncate(contents.num_rows * contents.row_bytes)
+        file.truncate(expected)
 
 
 def log_batch(

@@ -67,6 +67,22 @@ def test_a_batch_that_was_cut_short_is_done_again(
     assert same_stores(tmp_path / "whole", tmp_path / "resumed")
 
 
+@pytest.mark.parametrize("removed", [False, True])
+def test_rows_that_are_gone_are_not_taken_for_zeros(tmp_path: Path, removed: bool) -> None:
+    manifest = make_manifest(tmp_path)
+    killed(manifest, tmp_path / "out", after=2)
+    rows = StorePaths(tmp_path / "out", "all").partial_rows
+    data = rows.read_bytes()
+    rows.unlink()
+    if not removed:
+        rows.write_bytes(data[:-8])
+    left = 0 if removed else len(data) - 8
+    message = rf"all\.partial\.f32: holds {left} bytes, .* tells of {len(data)}.*--overwrite"
+    with pytest.raises(FeatureStoreError, match=message):
+        extract(manifest, tmp_path / "out")
+    extract(manifest, tmp_path / "out", overwrite=True)
+
+
 def test_rows_stand_in_the_manifests_order_whatever_the_batches(tmp_path: Path) -> None:
     manifest = make_manifest(tmp_path)
     extract(manifest, tmp_path / "one", settings=ExtractionSettings(batch_seconds=0.1))
