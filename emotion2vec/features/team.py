@@ -5,6 +5,7 @@ through the files of `partial.py` alone, so that any launcher will do, on any ma
 """
 
 import logging
+import math
 import multiprocessing
 import multiprocessing.process
 import os
@@ -61,16 +62,20 @@ class Team:
     def gather(self, writer: FeatureStoreWriter) -> None:
         """Wait until the shares of all processes are on disk.
 
+        A share that grows is waited for even where no lock tells that somebody works: not every file system has them.
+
         Raises:
             WorkerError: A process has ended, or never began, before its share was done.
         """
-        deadline = time.monotonic() + self.patience_s
+        deadline, fewest = time.monotonic() + self.patience_s, math.inf
         while True:
             self.check()
             if self._anybody_works(writer):
                 deadline = time.monotonic() + self.patience_s
             elif not (missing := writer.collect()):
                 break
+            elif missing < fewest and not self.workers:
+                deadline, fewest = time.monotonic() + self.patience_s, missing
             elif self.workers or time.monotonic() >= deadline:
                 raise WorkerError(
                     f"{missing} utterances are missing, but none of the {self.share.size} processes is at work any "

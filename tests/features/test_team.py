@@ -14,7 +14,7 @@ import pytest
 from emotion2vec.cli.main import main
 from emotion2vec.data.manifest import Manifest
 from emotion2vec.errors import ConfigError, FeatureStoreError, WorkerError
-from emotion2vec.features import partial
+from emotion2vec.features import partial, team
 from emotion2vec.features.partial import Share, ShareLock, await_first, is_at_work, ranks_found
 from emotion2vec.features.pipeline import extract_manifest
 from emotion2vec.features.settings import ExtractionSettings
@@ -39,8 +39,8 @@ def extract(
     """Do one process' share in this process; returns the batches that it computed."""
     upstream = FakeUpstream()
     upstream.fail_after = after
-    team = Team(share or Share(), patience_s=patience_s)
-    extract_manifest(upstream, manifest, out, settings=SMALL, team=team, overwrite=overwrite)
+    processes = Team(share or Share(), patience_s=patience_s)
+    extract_manifest(upstream, manifest, out, settings=SMALL, team=processes, overwrite=overwrite)
     return len(upstream.batch_sizes)
 
 
@@ -92,6 +92,29 @@ def test_process_0_says_what_is_missing_when_another_is_gone(tmp_path: Path) -> 
     extract(manifest, tmp_path / "one")
     extract(manifest, tmp_path / "many")
     assert same_stores(tmp_path / "one", tmp_path / "many")
+
+
+class _Growing:
+    """Stands for a writer whose file system has no locks: only what is missing tells that others work."""
+
+    def __init__(self, folder: Path, missing: Sequence[int]) -> None:
+        self.paths = StorePaths(folder, "all")
+        self.missing = list(missing)
+
+    def collect(self) -> int:
+        return self.missing.pop(0)
+
+
+def test_a_share_that_grows_is_waited_for_without_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(team, "_POLL_S", 0.02)
+    others = Team(Share(0, 2), patience_s=0.03)
+    growing = _Growing(tmp_path, range(9, -1, -1))
+    others.gather(growing)  # type: ignore[arg-type]
+    assert growing.missing == []
+    with pytest.raises(WorkerError, match="5 utterances are missing"):
+        others.gather(_Growing(tmp_path, [9, *[5] * 99]))  # type: ignore[arg-type]
 
 
 def test_two_runs_into_one_store_are_refused(
