@@ -45,12 +45,14 @@ class SavedRuns:
             with np.load(path, allow_pickle=False) as arrays:
                 facts = json.loads(str(arrays["facts"]))
                 found = {name: arrays[name] for name in _ARRAYS if name in arrays}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            numbers = {name: facts[name] for name in _NUMBERS}
+            curve = tuple(
+                (int(epoch), float(loss), float(wa)) for epoch, loss, wa in facts["curve"]
+            )
+            return RunResult(fold=fold, seed=seed, curve=curve, **numbers, **found)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             logger.warning("%s: damaged (%s); this run is trained again", path, error)
             return None
-        curve = tuple((int(epoch), float(loss), float(wa)) for epoch, loss, wa in facts["curve"])
-        numbers = {name: facts[name] for name in _NUMBERS}
-        return RunResult(fold=fold, seed=seed, curve=curve, **numbers, **found)
 
     def save(self, run: RunResult) -> RunResult:
         """Write a run, whole or not at all, and return it."""

@@ -77,6 +77,16 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, caplog: pytest.LogCapture
     assert "damaged" in caplog.text
 
 
+def test_a_file_of_another_form_counts_as_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved = SavedRuns(tmp_path, identity="a")
+    saved.save(RUN)
+    np.savez(next((tmp_path / FOLDER).iterdir()), facts=np.array('{"curve": []}'))
+    assert saved.load(2, 7) is None
+    assert "this run is trained again" in caplog.text
+
+
 @pytest.mark.parametrize("together", [0, 3])
 def test_an_interrupted_protocol_ends_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
