@@ -5,8 +5,6 @@ of the form of other protocols (`result.json`, `predictions.tsv`, `confusion.csv
 `Evaluation` for `cli/probe.py`. N utterances, D width, K labels. Paper: Section 5.4, Table 6.
 """
 
-import csv
-import io
 import json
 import logging
 import time
@@ -17,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 from emotion2vec.data.manifest import Manifest, read_card, read_manifest
 from emotion2vec.data.splits import Fold
@@ -31,7 +28,7 @@ from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.conversation_head import ConversationHead
 from emotion2vec.probe.conversation_text import write_text_store
 from emotion2vec.probe.conversation_train import ConversationData, train_runs
-from emotion2vec.probe.fold_file import PARTS, FoldSet, fold_file_text
+from emotion2vec.probe.fold_file import PARTS, FoldSet
 from emotion2vec.probe.head import count_parameters
 from emotion2vec.probe.inputs import check_corpus
 from emotion2vec.probe.predictions import PREDICTIONS_NAME, write_predictions
@@ -42,8 +39,8 @@ from emotion2vec.probe.protocol import (
     index_folds,
     select_utterances,
 )
-from emotion2vec.probe.results import Evaluation, result_json
-from emotion2vec.probe.run import OnFold, collect_runs, describe_run, load_folds
+from emotion2vec.probe.results import Evaluation, result_json, write_confusion
+from emotion2vec.probe.run import OnFold, collect_runs, describe_run, load_folds, write_settings
 from emotion2vec.probe.saved_runs import SavedRuns, remove_saved_runs
 
 logger = logging.getLogger(__name__)
@@ -273,15 +270,8 @@ def _write(evaluation: Evaluation, inputs: Inputs, run_dir: Path) -> None:
     """Write the run's files, `result.json` last; embeddings there are none."""
     config = evaluation.config
     assert isinstance(config, ConversationConfig)
-    names = evaluation.chosen.label_names
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["true\\predicted", *names])
-    counts = evaluation.confusion().tolist()
-    writer.writerows([name, *row] for name, row in zip(names, counts, strict=True))
-    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-    write_text(run_dir / "folds.json", fold_file_text(evaluation.folds, config, evaluation.corpus))
-    write_text(run_dir / "confusion.csv", table.getvalue())
+    write_settings(evaluation, run_dir)
+    write_confusion(evaluation, run_dir)
     write_predictions(run_dir / PREDICTIONS_NAME, evaluation.predictions())
     result = result_json(evaluation)
     result["embeddings"] = None

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from emotion2vec.errors import ProtocolError
+from emotion2vec.probe.best_head import BestHead
 from emotion2vec.probe.conversation import Window
 from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.conversation_head import ConversationBatch, ConversationHead
 from emotion2vec.probe.jobs import train_each
-from emotion2vec.probe.metrics import Scores, confusion_matrix, scores
+from emotion2vec.probe.metrics import confusion_matrix, scores
 from emotion2vec.probe.recipe import build_optimizer
 from emotion2vec.probe.run_result import IndexFold, RunResult
 from emotion2vec.probe.saved_runs import SavedRuns
@@ -98,32 +99,19 @@ def train_run(
         data.vectors_ND.shape[1], config.hidden_dim, data.num_labels,
         dropout=config.dropout, generator=generator,
     ).to(data.vectors_ND.device)  # fmt: skip
-    optimizer, schedule = build_optimizer([head], [config.lr], config)
-    best, best_epoch, best_state, curve = Scores(-1, -1, -1, -1), 0, head.state_dict(), []
-    for epoch in range(1, config.epochs + 1):
-        order = derive_rng("conversation", seed, fold_number, epoch).permutation(fold.train)
-        loss = _train_epoch(head, optimizer, data, order, config=config, generator=generator)
-        if not math.isfinite(loss):
-            raise ProtocolError(
-                f"fold {fold_number + 1}, seed {seed}: the loss is {loss} in epoch {epoch}; "
-                "try standardise=true, or a lower lr and max_lr"
-            )
-        schedule.step()
-        found = scores(_confusion(data, fold.valid, _predict(head, data, fold.valid)))
-        curve.append((epoch, loss, found.wa))
-        if found.ua > best.ua:
-            best, best_epoch = found, epoch
-            best_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-    head.load_state_dict(best_state)
+    best = _train(
+        head, data, fold, fold_number=fold_number, seed=seed, config=config, generator=generator
+    )
+    best.restore()
     predicted_N = _predict(head, data, fold.test)
     return RunResult(
         fold=fold_number,
         seed=seed,
         confusion_KK=_confusion(data, fold.test, predicted_N),
-        best_epoch=best_epoch,
-        valid_wa=best.wa,
-        valid_ua=best.ua,
-        curve=tuple(curve),
+        best_epoch=best.number,
+        valid_wa=best.scores.wa,
+        valid_ua=best.scores.ua,
+        curve=tuple(best.curve),
         embeddings_NH=np.empty((0, 0), np.float32),
         predicted_N=predicted_N,
         lr=config.lr,
@@ -162,6 +150,33 @@ def train_runs(
         device=data.vectors_ND.device,
         jobs=config.jobs,
     )
+
+
+def _train(
+    head: ConversationHead,
+    data: ConversationData,
+    fold: IndexFold,
+    *,
+    fold_number: int,
+    seed: int,
+    config: ConversationConfig,
+    generator: torch.Generator,
+) -> BestHead:
+    """Train epoch by epoch, and validate after each."""
+    optimizer, schedule = build_optimizer([head], [config.lr], config)
+    best = BestHead(head, metric="ua")
+    for epoch in range(1, config.epochs + 1):
+        order = derive_rng("conversation", seed, fold_number, epoch).permutation(fold.train)
+        loss = _train_epoch(head, optimizer, data, order, config=config, generator=generator)
+        if not math.isfinite(loss):
+            raise ProtocolError(
+                f"fold {fold_number + 1}, seed {seed}: the loss is {loss} in epoch {epoch}; "
+                "try standardise=true, or a lower lr and max_lr"
+            )
+        schedule.step()
+        predicted_N = _predict(head, data, fold.valid)
+        best.offer(epoch, loss, scores(_confusion(data, fold.valid, predicted_N)))
+    return best
 
 
 def _train_epoch(

@@ -80,6 +80,14 @@ def evaluate_layers(
             config_dir=config_dir, on_fold=on_fold, keep_runs=True,
         )  # fmt: skip
         entries.append(_entry(position, folder))
+    curve = _write_curve(entries, store, run_dir)
+    for entry in entries:
+        remove_saved_runs((run_dir / entry["result"]).parent)
+    return curve
+
+
+def _write_curve(entries: list[dict[str, Any]], store: FeatureStore, run_dir: Path) -> LayerCurve:
+    """Choose the best layer and write `layers.json`."""
     best = max(range(len(entries)), key=lambda position: float(entries[position]["valid_WA"]))
     result = json.loads((run_dir / entries[best]["result"]).read_text(encoding="utf-8"))
     text = {
@@ -92,8 +100,6 @@ def evaluate_layers(
         "best": best,
     }
     write_text(run_dir / LAYERS_NAME, json.dumps(text, indent=1, ensure_ascii=False) + "\n")
-    for entry in entries:
-        remove_saved_runs((run_dir / entry["result"]).parent)
     folds_seeds = f"folds={result['num_folds']} seeds={result['num_seeds']}"
     return LayerCurve(tuple(entries), best, f"{_scores(entries[best])} {folds_seeds}")
 

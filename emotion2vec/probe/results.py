@@ -156,6 +156,17 @@ def fold_line(number: int, num_folds: int, runs: Sequence[RunResult]) -> str:
 
 def write_result(evaluation: Evaluation, run_dir: Path) -> None:
     """Write `confusion.csv`, `embeddings.npz`, `predictions.tsv` and, last, `result.json`."""
+    write_confusion(evaluation, run_dir)
+    _write_embeddings(evaluation, run_dir / "embeddings.npz")
+    write_predictions(run_dir / PREDICTIONS_NAME, evaluation.predictions())
+    write_text(
+        run_dir / "result.json",
+        json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n",
+    )
+
+
+def write_confusion(evaluation: Evaluation, run_dir: Path) -> None:
+    """Write the first seed's counts to `confusion.csv`, true labels down, predicted ones across."""
     names = evaluation.chosen.label_names
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
@@ -164,12 +175,6 @@ def write_result(evaluation: Evaluation, run_dir: Path) -> None:
         [name, *row] for name, row in zip(names, evaluation.confusion().tolist(), strict=True)
     )
     write_text(run_dir / "confusion.csv", table.getvalue())
-    _write_embeddings(evaluation, run_dir / "embeddings.npz")
-    write_predictions(run_dir / PREDICTIONS_NAME, evaluation.predictions())
-    write_text(
-        run_dir / "result.json",
-        json.dumps(result_json(evaluation), indent=1, ensure_ascii=False) + "\n",
-    )
 
 
 def result_json(evaluation: Evaluation) -> dict[str, Any]:

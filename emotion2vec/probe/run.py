@@ -32,6 +32,7 @@ from emotion2vec.probe.head import count_parameters
 from emotion2vec.probe.inputs import check_corpus, load_inputs
 from emotion2vec.probe.protocol import (
     EvaluationSet,
+    FoldReport,
     Rows,
     check_folds,
     index_folds,
@@ -116,9 +117,7 @@ def evaluate(
     store, chosen = open_features(config)
     folds = load_folds(chosen.rows, config, config_dir)
     report = check_folds(folds, chosen.rows)
-    logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
-                config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
-                max(report.shared_speakers), report.num_speakers)  # fmt: skip
+    _log_folds(config, chosen, folds, report)
     indexed = index_folds(folds, chosen, config)
     inputs = load_inputs(store, chosen, config)
     run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
@@ -137,12 +136,26 @@ def evaluate(
         identity=saved.identity,
         utterance_header=inputs.utterance_header,
     )
-    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
-    write_text(run_dir / "folds.json", fold_file_text(folds, config, evaluation.corpus))
+    write_settings(evaluation, run_dir)
     write_result(evaluation, run_dir)
     if not keep_runs:
         remove_saved_runs(run_dir)
     return evaluation
+
+
+def _log_folds(
+    config: ProbeConfig, chosen: EvaluationSet, folds: FoldSet, report: FoldReport
+) -> None:
+    logger.info("%s: %d utterances, %d folds from %s; speakers in training and test of a fold: %d to %d of %d",
+                config.protocol, len(chosen.rows.ids), len(folds.folds), folds.source, min(report.shared_speakers),
+                max(report.shared_speakers), report.num_speakers)  # fmt: skip
+
+
+def write_settings(evaluation: Evaluation, run_dir: Path) -> None:
+    """Write what the run was asked for: `config.yaml` and `folds.json`."""
+    config = evaluation.config
+    write_text(run_dir / "config.yaml", OmegaConf.to_yaml(OmegaConf.structured(config)))
+    write_text(run_dir / "folds.json", fold_file_text(evaluation.folds, config, evaluation.corpus))
 
 
 def open_features(config: ProbeConfig) -> tuple[FeatureStore, EvaluationSet]:

@@ -14,9 +14,10 @@ import torch
 from torch import nn
 
 from emotion2vec.errors import ProtocolError
+from emotion2vec.probe.best_head import BestHead
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.jobs import train_each
-from emotion2vec.probe.metrics import Scores, confusion_matrix, scores
+from emotion2vec.probe.metrics import confusion_matrix, scores
 from emotion2vec.probe.packed import PackedFeatures
 from emotion2vec.probe.recipe import (
     Head,
@@ -66,9 +67,7 @@ class _Run:
         self.rounds = rounds(
             spec.fold.train, seed=spec.seed, fold_number=spec.fold_number, config=config
         )
-        self._best, self._best_round = Scores(-1, -1, -1, -1), 0
-        self._best_state = self.head.state_dict()
-        self._curve: list[tuple[int, float, float]] = []
+        self._best = BestHead(self.head, metric="wa")
 
     def validate(self, number: int, loss: float) -> None:
         """Score the validation part and keep the head if it is the best so far."""
@@ -78,27 +77,21 @@ class _Run:
                 "features' scale is not the recipe's: try standardise=true, or a lower lr and max_lr"
             )
         predicted_N, _ = _answer(self.head, self.features, self.spec.fold.valid)
-        found = scores(self._confusion(self.spec.fold.valid, predicted_N))
-        self._curve.append((number, loss, found.wa))
-        if found.wa > self._best.wa:
-            self._best, self._best_round = found, number
-            self._best_state = {
-                name: tensor.clone() for name, tensor in self.head.state_dict().items()
-            }
+        self._best.offer(number, loss, scores(self._confusion(self.spec.fold.valid, predicted_N)))
 
     def test(self) -> RunResult:
         """Test the best head."""
-        self.head.load_state_dict(self._best_state)
+        self._best.restore()
         predicted_N, embeddings_NH = _answer(self.head, self.features, self.spec.fold.test)
         layers = self.head.layers
         return RunResult(
             fold=self.spec.fold_number,
             seed=self.spec.seed,
             confusion_KK=self._confusion(self.spec.fold.test, predicted_N),
-            best_epoch=self._best_round,
-            valid_wa=self._best.wa,
-            valid_ua=self._best.ua,
-            curve=tuple(self._curve),
+            best_epoch=self._best.number,
+            valid_wa=self._best.scores.wa,
+            valid_ua=self._best.scores.ua,
+            curve=tuple(self._best.curve),
             embeddings_NH=embeddings_NH,
             predicted_N=predicted_N,
             lr=self.spec.lr,
