@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ def evaluate_conversation(
     run_dir.mkdir(parents=True, exist_ok=True)  # before the training: it may not be possible
     vectors_ND = torch.from_numpy(inputs.vectors_ND).to(resolve_device(config.device))
     data = ConversationData(vectors_ND, windows, chosen.label_index_N, len(chosen.label_names))
-    identity = describe_run(config, [inputs.header, inputs.modality], chosen, folds)
+    made_of = [inputs.header, inputs.modality, [asdict(window) for window in windows]]
+    identity = describe_run(config, made_of, chosen, folds)
     saved = SavedRuns(run_dir, identity=identity)
     runs = collect_runs(train_runs(data, indexed, config, saved), folds, config, on_fold)
     head = ConversationHead(vectors_ND.shape[1], config.hidden_dim, len(chosen.label_names))

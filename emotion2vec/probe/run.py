@@ -193,13 +193,16 @@ def describe_run(
     config: ProbeConfig, headers: Sequence[Any], chosen: EvaluationSet, folds: FoldSet
 ) -> str:
     """Put everything that decides the outcome of a fold and seed into one text."""
+    # do not, or stand below
     ways = (
         "jobs",
         "seeds",
         "features",
         "utterance_features",
         "fold_file",
-    )  # do not, or stand below
+        "manifest",
+        "text_features",
+    )
     settings = {key: value for key, value in asdict(config).items() if key not in ways}
     labels = [*map(str, chosen.label_names), *map(str, chosen.label_index_N.tolist())]
     return json.dumps(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +95,25 @@ def test_the_same_command_gives_the_same_result_twice(corpus: Path) -> None:
     first, second = (result(corpus, f"run{jobs}") for jobs in (1, 2))
     assert first["runs"] == second["runs"]
     assert first["curves"] == second["curves"]
+
+
+def test_a_run_is_known_by_what_is_heard_not_by_where_the_manifest_lies(corpus: Path) -> None:
+    assert predict(corpus, run="first") == 0
+    shutil.copytree(corpus / "manifest", corpus / "moved")
+    assert predict(corpus, f"manifest={corpus}/moved/all.tsv", run="moved") == 0
+    utterances, _ = make_conversations()
+    heard = next(one for one in utterances if one.label == OTHER)  # heard, and in no fold
+    said_by = {one.speaker for one in utterances if one.dialogue == heard.dialogue}
+    (other,) = said_by - {heard.speaker}
+    turn = (heard.dialogue, heard.turn)
+    changed = [
+        replace(one, speaker=other) if (one.dialogue, one.turn) == turn else one
+        for one in utterances
+    ]
+    write_manifest(corpus / "manifest", changed)
+    assert predict(corpus, run="changed") == 0
+    first, moved, then = (result(corpus, run)["identity"] for run in ("first", "moved", "changed"))
+    assert first == moved != then
 
 
 def test_the_best_epoch_is_the_one_of_the_validation_uar(corpus: Path) -> None:
