@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # a run that was killed a moment ago may still be going: its processes end when they notice
 _LOCK_PATIENCE_S = 5.0
 _LOCK_POLL_S = 0.1
+_COPY_BYTES = 1 << 24
 # one process may load its model so much later than another one
 START_PATIENCE_S = 600.0
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -161,6 +162,23 @@ def log_batch(
         file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def copy_rows(source: BinaryIO, target: BinaryIO, num_bytes: int) -> None:
+    """Copy so many bytes of rows from where the source, a file of rows, stands.
+
+    Raises:
+        FeatureStoreError: It ends before.
+    """
+    while num_bytes > 0:
+        piece = source.read(min(num_bytes, _COPY_BYTES))
+        if not piece:
+            raise FeatureStoreError(
+                f"{source.name}: lacks {num_bytes} bytes of rows that its journal tells of; the file was cut: "
+                "give --overwrite to extract again"
+            )
+        target.write(piece)
+        num_bytes -= len(piece)
 
 
 def remove_partial(paths: StorePaths, rank: int) -> None:

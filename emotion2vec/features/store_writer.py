@@ -26,6 +26,7 @@ from emotion2vec.features.partial import (
     Share,
     ShareLock,
     await_first,
+    copy_rows,
     log_batch,
     mend_partial,
     partial_paths,
@@ -38,7 +39,6 @@ from emotion2vec.features.partial import (
 from emotion2vec.features.store import SCHEMA_VERSION, StorePaths, StoreSettings
 from emotion2vec.files import replacing, write_lines
 
-_COPY_BYTES = 1 << 24
 # how long process 0 waits for the others to leave, once they have written all
 _LEAVING_S = 5.0
 
@@ -184,7 +184,7 @@ class FeatureStoreWriter:
         """Sort the rows into the manifest's order and write the final files.
 
         Raises:
-            FeatureStoreError: Not one utterance could be used.
+            FeatureStoreError: Not one utterance could be used, or rows of another process are gone.
         """
         if self.is_complete:
             return
@@ -257,7 +257,7 @@ class FeatureStoreWriter:
                 block = self._blocks[index]
                 source = sources[block.rows]
                 source.seek(block.first * self._row_bytes())
-                _copy(source, target, block.count * self._row_bytes())
+                copy_rows(source, target, block.count * self._row_bytes())
             target.flush()
 
     def _header(self, kept: Sequence[int]) -> dict[str, Any]:
@@ -374,15 +374,6 @@ class FeatureStoreWriter:
         for path in final if self.share.rank == 0 else ():
             path.unlink(missing_ok=True)
         self._remove_partial()
-
-
-def _copy(source: BinaryIO, target: BinaryIO, num_bytes: int) -> None:
-    """Copy so many bytes from where the source stands."""
-    while num_bytes > 0:
-        piece = source.read(min(num_bytes, _COPY_BYTES))
-        assert piece, "the journal names rows that the file does not hold"
-        target.write(piece)
-        num_bytes -= len(piece)
 
 
 def _fingerprint(manifest: Manifest, settings: StoreSettings) -> str:

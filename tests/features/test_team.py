@@ -94,6 +94,17 @@ def test_process_0_says_what_is_missing_when_another_is_gone(tmp_path: Path) -> 
     assert same_stores(tmp_path / "one", tmp_path / "many")
 
 
+def test_rows_of_another_process_that_are_gone_are_a_sentence(tmp_path: Path) -> None:
+    manifest = make_manifest(tmp_path)
+    extract(manifest, tmp_path / "out", Share(1, 2))
+    rows = tmp_path / "out" / "all.partial.1.f32"
+    rows.write_bytes(rows.read_bytes()[:-4])
+    message = r"all\.partial\.1\.f32: lacks 4 bytes of rows.*give --overwrite"
+    with pytest.raises(FeatureStoreError, match=message):
+        extract(manifest, tmp_path / "out", Share(0, 2))
+    assert not (tmp_path / "out" / "all.json").exists()
+
+
 class _Growing:
     """Stands for a writer whose file system has no locks: only what is missing tells that others work."""
 
