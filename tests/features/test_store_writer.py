@@ -1,18 +1,24 @@
 """A store that is killed goes on; a store of something else stays untouched."""
 
 import shutil
-from collections.abc import Callable
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from emotion2vec.data.manifest import Manifest
+from emotion2vec.data.utterance import Utterance
 from emotion2vec.errors import FeatureStoreError
+from emotion2vec.features.partial import Block
 from emotion2vec.features.pipeline import ExtractionReport, extract_manifest
 from emotion2vec.features.settings import ExtractionSettings, LayerSelection
-from emotion2vec.features.store import FeatureStore, StorePaths
+from emotion2vec.features.store import CheckpointIdentity, FeatureStore, StorePaths, StoreSettings
+from emotion2vec.features.store_writer import Computed, FeatureStoreWriter
 from tests.features.fakes import FakeUpstream, make_manifest, same_stores
 
 SMALL = ExtractionSettings(batch_seconds=1.0)
@@ -91,6 +97,49 @@ def test_rows_stand_in_the_manifests_order_whatever_the_batches(tmp_path: Path) 
     assert one.ids == many.ids == tuple(f"utt{index:03d}" for index in range(9))
     assert one.lengths_N.tolist() == [24, 14, 19] * 3
     np.testing.assert_allclose(one.load(), many.load(), atol=1e-5)
+
+
+class _Unwalked(dict[int, Block]):
+    """Blocks that count how often somebody goes through all of them."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.walks += 1
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        self.walks += 1
+        return super().keys()
+
+    def items(self) -> Any:
+        self.walks += 1
+        return super().items()
+
+    def values(self) -> Any:
+        self.walks += 1
+        return super().values()
+
+
+def test_a_batch_costs_the_same_however_many_went_before(tmp_path: Path) -> None:
+    identity = CheckpointIdentity("fake.pt", "0" * 64, "fake")
+    settings = StoreSettings("fake", identity, "last", "frame", "frames", "float32", 50.0)
+    manifest = Manifest(
+        "all", tmp_path, tuple(Utterance(f"u{i}", f"u{i}.wav", 1) for i in range(50))
+    )
+    writer = FeatureStoreWriter(tmp_path / "out", manifest=manifest, settings=settings)
+    writer._blocks = blocks = _Unwalked()
+    calls = []
+    for index in range(50):
+        counter = Counter[str]()
+        sys.setprofile(lambda frame, event, argument, counter=counter: counter.update([event]))
+        writer.append([Computed(index, [np.ones((2, 3), np.float32)])])
+        sys.setprofile(None)
+        calls.append(counter.total())
+    assert len(blocks) == 50
+    assert blocks.walks == 0
+    assert calls[-1] == calls[1]
+    writer.close()
 
 
 def test_a_complete_store_is_left_as_it_is(tmp_path: Path) -> None:
