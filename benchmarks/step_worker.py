@@ -28,6 +28,7 @@ from emotion2vec.model.factory import build_pretraining_model  # noqa: E402
 from emotion2vec.structs import PretrainBatch  # noqa: E402
 from tests.helpers import fairseq_data2vec2  # noqa: E402
 
+_ATEN = torch.ops.aten
 _SETTINGS = {"lr": 1e-5, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.01}
 _SMALL: dict[str, Any] = {
     "conv_dim": 32, "embed_dim": 48, "num_heads": 6, "prenet_depth": 2, "depth": 3, "decoder_dim": 32,
@@ -115,10 +116,18 @@ class CountOperations(TorchDispatchMode):
         """Run an operation and count it."""
         output = func(*args, **(kwargs or {}))
         kind = func._overloadpacket
-        if kind is torch.ops.aten.addmm_:
-            kind = torch.ops.aten.addmm
-        if kind in flop_registry:
-            self.total += flop_registry[kind](*args, **(kwargs or {}), out_val=output)
+        if kind is _ATEN.convolution_backward:
+            # torch's formula counts the weight's gradient once for each group
+            gradient, _, weight = args[:3]
+            product = 2 * gradient.numel() * weight[0].numel()
+            self.total += product * sum(args[10][:2])
+        elif kind is _ATEN._scaled_dot_product_flash_attention_for_cpu:  # torch has no formula
+            query, key = args[:2]
+            self.total += 4 * query.numel() * key.size(-2)
+        else:
+            kind = _ATEN.addmm if kind is _ATEN.addmm_ else kind
+            if kind in flop_registry:
+                self.total += flop_registry[kind](*args, **(kwargs or {}), out_val=output)
         return output
 
 

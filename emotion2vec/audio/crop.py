@@ -1,10 +1,25 @@
-"""Random crop of a clip.
+"""How much of a clip is used, and which part: a random one.
 
 In: waveform (S,) of `io.py`. Out: waveform of at most the length asked for, for `data/collate.py`.
 """
 
 import numpy as np
 from torch import Tensor
+
+
+def used_samples(num_samples: int, *, max_samples: int | None, multiple: int = 1) -> int:
+    """Count the samples of a clip that are used.
+
+    Args:
+        num_samples: Length of the clip.
+        max_samples: Most samples of any clip.
+        multiple: What is used is a multiple of this, where the clip is so long.
+
+    >>> [used_samples(n, max_samples=100, multiple=8) for n in (5, 8, 30, 200)]
+    [5, 8, 24, 96]
+    """
+    allowed = num_samples if max_samples is None else min(num_samples, max_samples)
+    return allowed - allowed % multiple if allowed >= multiple else allowed
 
 
 def random_crop(waveform_S: Tensor, num_samples: int, rng: np.random.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from emotion2vec.audio.crop import random_crop
+from emotion2vec.audio.crop import random_crop, used_samples
 from emotion2vec.data.batching import Masker
 from emotion2vec.data.dataset import SpeechItem
 from emotion2vec.seeding import derive_rng
@@ -24,6 +24,7 @@ def collate_pretrain(
     epoch: int,
     max_samples: int | None,
     pad: bool,
+    length_multiple: int = 1,
 ) -> PretrainBatch:
     """Make one micro-batch.
 
@@ -34,15 +35,19 @@ def collate_pretrain(
         epoch: Epoch, from 1.
         max_samples: Longer utterances are cropped at random.
         pad: Pad to the longest instead of cropping to the shortest (the paper's way).
+        length_multiple: Samples of an utterance that are used are a multiple of this, where it is so long.
     """
-    lengths = [len(item.waveform_S) for item in items]
-    target = (max if pad else min)(min(length, max_samples or length) for length in lengths)
+    used = [
+        used_samples(len(item.waveform_S), max_samples=max_samples, multiple=length_multiple)
+        for item in items
+    ]
+    if not pad:
+        used = [min(used)] * len(used)
     waveforms = [
-        random_crop(item.waveform_S, min(target, length), derive_rng("crop", seed, epoch, item.id))
-        for item, length in zip(items, lengths, strict=True)
+        random_crop(item.waveform_S, length, derive_rng("crop", seed, epoch, item.id))
+        for item, length in zip(items, used, strict=True)
     ]
     waveform_BS = torch.nn.utils.rnn.pad_sequence(waveforms, batch_first=True)
-    used = [len(waveform) for waveform in waveforms]
     padded = min(used) != max(used)
     return PretrainBatch(
         waveform_BS=waveform_BS,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from emotion2vec.audio.crop import used_samples
 from emotion2vec.audio.io import is_silent, normalise_waveform, read_audio
 from emotion2vec.audio.shard import describe
 from emotion2vec.data.manifest import Manifest
@@ -35,7 +36,12 @@ class SpeechDataset:
     """Reads utterances by number; leaves out those too short to train on."""
 
     def __init__(
-        self, manifest: Manifest, *, min_samples: int = 0, max_samples: int | None = None
+        self,
+        manifest: Manifest,
+        *,
+        min_samples: int = 0,
+        max_samples: int | None = None,
+        length_multiple: int = 1,
     ) -> None:
         """Select the utterances to use.
 
@@ -43,6 +49,7 @@ class SpeechDataset:
             manifest: What to read.
             min_samples: Shorter utterances are left out, and counted in a warning.
             max_samples: Longer ones are cropped to this by `collate.py`; here only `sizes` knows.
+            length_multiple: The same: all are cropped to a multiple of this.
 
         Raises:
             ManifestError: Nothing is left.
@@ -62,8 +69,11 @@ class SpeechDataset:
                 source, num_short, len(manifest.utterances), min_samples, min_samples / 16000,
             )  # fmt: skip
         self.utterances: tuple[Utterance, ...] = tuple(kept)
-        sizes = np.array([u.num_samples for u in kept], dtype=np.int64)
-        self.sizes = sizes if max_samples is None else np.minimum(sizes, max_samples)
+        used = [
+            used_samples(u.num_samples, max_samples=max_samples, multiple=length_multiple)
+            for u in kept
+        ]
+        self.sizes = np.array(used, dtype=np.int64)
 
     def __len__(self) -> int:
         """Count the utterances in use."""

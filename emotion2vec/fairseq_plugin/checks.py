@@ -3,7 +3,12 @@
 The model's own settings are checked by `ModelConfig.validate`.
 """
 
+import importlib.util
+import os
+import shutil
 from typing import Any
+
+import torch
 
 from emotion2vec.errors import ConfigError
 from emotion2vec.structs import MIN_SAMPLES, SAMPLES_PER_FRAME
@@ -31,8 +36,36 @@ def validate_task(cfg: Any) -> None:
             f"task.max_sample_size must be at least task.min_sample_size={cfg.min_sample_size}, "
             f"but is {cfg.max_sample_size}"
         )
+    if not 1 <= cfg.length_multiple <= cfg.max_sample_size:
+        problems.append(
+            f"task.length_multiple must be from 1 to task.max_sample_size={cfg.max_sample_size}, "
+            f"but is {cfg.length_multiple}"
+        )
     if problems:
         raise ConfigError("task config: " + "; ".join(problems))
+
+
+def validate_compiler(common: Any, model: Any) -> None:
+    """Check that layers can be compiled where a run asks for it, before torch says so in a page of its own.
+
+    Args:
+        common: Node `common` of the run's config.
+        model: Node `model` of the run's config.
+
+    Raises:
+        ConfigError: Says what is missing.
+    """
+    if not model.get("compile_layers", False):
+        return
+    if torch.cuda.is_available() and not common.cpu:
+        if importlib.util.find_spec("triton") is None:
+            raise ConfigError(
+                "model.compile_layers=true needs Triton on a GPU: `pip install triton`, or leave it false"
+            )
+    elif not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
+        raise ConfigError(
+            "model.compile_layers=true needs a C++ compiler on a CPU: install g++, set CXX to yours, or leave it false"
+        )
 
 
 def validate_precision(common: Any, model: Any) -> None:

@@ -30,6 +30,9 @@ class PretrainingModelConfig(ModelConfig, FairseqDataclass):
     bf16_autocast: bool = _field(
         False, "compute in bfloat16 where torch deems it safe; CPU and CUDA"
     )
+    compile_layers: bool = _field(
+        False, "torch.compile the transformer layers; needs a C++ compiler or, on a GPU, Triton"
+    )
 
 
 @dataclass
@@ -39,6 +42,9 @@ class PretrainingTaskConfig(FairseqDataclass):
     data: str = _field(MISSING, "manifest folder, absolute; see scripts/prepare_corpus.py")
     min_sample_size: int = _field(8000, "shorter utterances are left out, in samples; released")
     max_sample_size: int = _field(320000, "longer utterances are cropped, in samples; released")
+    length_multiple: int = _field(
+        1, "utterances are cropped to a multiple of this, in samples, so that few shapes occur"
+    )
     enable_padding: bool = _field(False, "pad to the longest instead of cropping to the shortest")
 
     # What the plan of batches, the recovery of checkpoints and a clean stop must know of the rest of the run
@@ -82,6 +88,7 @@ class ScheduleConfig(FairseqDataclass):
     data: str = II("task.data")
     min_sample_size: int = II("task.min_sample_size")
     max_sample_size: int = II("task.max_sample_size")
+    length_multiple: int = II("task.length_multiple")
     seed: int = II("common.seed")
     train_subset: str = II("dataset.train_subset")
     max_tokens: Optional[int] = II("dataset.max_tokens")

@@ -22,14 +22,18 @@ from emotion2vec.structs import SAMPLE_RATE_HZ
 Fetched = tuple[PlannedBatch, list[SpeechItem] | Emotion2VecError]
 
 
-def load_speech(data: str, split: str, *, min_samples: int, max_samples: int) -> SpeechDataset:
+def load_speech(
+    data: str, split: str, *, min_samples: int, max_samples: int, length_multiple: int = 1
+) -> SpeechDataset:
     """Open one split of a manifest folder.
 
     Raises:
         ManifestError: The folder or the split is missing or malformed, or nothing is long enough.
     """
     manifest = read_manifest(Path(data) / f"{split}.tsv")
-    return SpeechDataset(manifest, min_samples=min_samples, max_samples=max_samples)
+    return SpeechDataset(
+        manifest, min_samples=min_samples, max_samples=max_samples, length_multiple=length_multiple
+    )
 
 
 def make_batches(
@@ -45,13 +49,25 @@ class PretrainingDataset(FairseqDataset):  # type: ignore[misc]
     """Reads planned batches."""
 
     def __init__(
-        self, speech: SpeechDataset, masker: Masker, *, seed: int, max_samples: int, pad: bool
+        self,
+        speech: SpeechDataset,
+        masker: Masker,
+        *,
+        seed: int,
+        max_samples: int,
+        pad: bool,
+        length_multiple: int = 1,
     ) -> None:
         super().__init__()
         self.speech = speech
         self.masker = masker
         self.sizes = speech.sizes
-        self._settings: dict[str, Any] = {"seed": seed, "max_samples": max_samples, "pad": pad}
+        self._settings: dict[str, Any] = {
+            "seed": seed,
+            "max_samples": max_samples,
+            "pad": pad,
+            "length_multiple": length_multiple,
+        }
 
     def __len__(self) -> int:
         """Count the utterances."""

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from emotion2vec.fairseq_plugin.config import PretrainingModelConfig
 from emotion2vec.model.checkpoint import OUR_MODEL_NAME
+from emotion2vec.model.compiled import compile_layers
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining, PretrainOutput
 from emotion2vec.model.factory import build_pretraining_model
@@ -48,7 +49,10 @@ class Emotion2VecModel(Emotion2VecPretraining, BaseFairseqModel):  # type: ignor
             logger.info("started from %s\n%s", cfg.init_from, report)
         elif cfg.teacher_init != "student":
             logger.info("teacher_init=%s has no effect without init_from", cfg.teacher_init)
-        return cls(parts, bf16_autocast=cfg.bf16_autocast)
+        model = cls(parts, bf16_autocast=cfg.bf16_autocast)
+        if cfg.compile_layers:
+            compile_layers(model)
+        return model
 
     def forward(self, batch: PretrainBatch) -> PretrainOutput:
         """Run one micro-batch, in bfloat16 where asked and safe."""

@@ -30,7 +30,11 @@ def count_updates(cfg: ScheduleConfig) -> int:
             "optimization: max_epoch and max_update are both 0, so the schedule has no end; set max_epoch (paper: 100)"
         )
     speech = load_speech(
-        cfg.data, cfg.train_subset, min_samples=cfg.min_sample_size, max_samples=cfg.max_sample_size
+        cfg.data,
+        cfg.train_subset,
+        min_samples=cfg.min_sample_size,
+        max_samples=cfg.max_sample_size,
+        length_multiple=cfg.length_multiple,
     )
     batches = make_batches(
         speech, max_tokens=cfg.max_tokens, batch_size=cfg.batch_size, seed=cfg.seed

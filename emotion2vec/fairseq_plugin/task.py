@@ -10,7 +10,11 @@ from fairseq.tasks import FairseqTask, register_task
 from omegaconf import open_dict
 
 from emotion2vec.errors import DivergenceError
-from emotion2vec.fairseq_plugin.checks import validate_precision, validate_task
+from emotion2vec.fairseq_plugin.checks import (
+    validate_compiler,
+    validate_precision,
+    validate_task,
+)
 from emotion2vec.fairseq_plugin.config import PretrainingTaskConfig
 from emotion2vec.fairseq_plugin.dataset import PretrainingDataset, load_speech, make_batches
 from emotion2vec.fairseq_plugin.figures import add_up, log_effective_batch, spread
@@ -53,6 +57,7 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
             return cls(cfg)
         run_config = cfg._get_parent()  # noqa: SLF001 - the run's whole config has no other way in
         validate_precision(run_config.common, run_config.model)
+        validate_compiler(run_config.common, run_config.model)
         if cfg.restore_file == LAST:
             recover_last_checkpoint(Path(cfg.save_dir))
         stop = StopRequest(run_config)
@@ -85,7 +90,11 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
         """
         cfg = self.cfg
         speech = load_speech(
-            cfg.data, split, min_samples=cfg.min_sample_size, max_samples=cfg.max_sample_size
+            cfg.data,
+            split,
+            min_samples=cfg.min_sample_size,
+            max_samples=cfg.max_sample_size,
+            length_multiple=cfg.length_multiple,
         )
         masker = build_masker(
             cfg.mask_rule,
@@ -95,7 +104,12 @@ class Emotion2VecPretrainingTask(FairseqTask):  # type: ignore[misc]
             num_clones=cfg.clone_batch,
         )
         self.datasets[split] = PretrainingDataset(
-            speech, masker, seed=cfg.seed, max_samples=cfg.max_sample_size, pad=cfg.enable_padding
+            speech,
+            masker,
+            seed=cfg.seed,
+            max_samples=cfg.max_sample_size,
+            pad=cfg.enable_padding,
+            length_multiple=cfg.length_multiple,
         )
 
     def get_batch_iterator(

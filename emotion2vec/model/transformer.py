@@ -24,6 +24,7 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(dropout)
+        self.attend_in_blocks = blockwise_attention  # `compiled.py` hides it from the compiler
 
     def forward(self, hidden_RND: Tensor, bias: Tensor | KeptPositions) -> Tensor:
         """Attend to all frames and tokens, (R, N, D).
@@ -45,7 +46,7 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         if isinstance(bias, KeptPositions):
             dropout = self.attention_dropout if self.training else 0.0
-            return blockwise_attention(query, key, value, bias, dropout=dropout)
+            return self.attend_in_blocks(query, key, value, bias, dropout=dropout)
         # The fused kernels give no gradient for the bias, which the learned ALiBi scale needs.
         attend = self._attend_plain if bias.requires_grad else self._attend_fused
         return attend(query, key, value, bias)

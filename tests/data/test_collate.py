@@ -39,6 +39,15 @@ def test_batch_is_padded_to_its_longest_utterance_up_to_the_limit() -> None:
     assert not batch.waveform_BS[batch.padding_BS].any()
 
 
+def test_crops_are_multiples_where_asked_and_clips_shorter_than_one_stay_whole() -> None:
+    batch = _collate(_items([20000, 12500, 40000]), length_multiple=5000)
+    assert batch.waveform_BS.shape == (3, 10000)
+    batch = _collate(_items([20000, 12500, 40000]), length_multiple=5000, pad=True)
+    assert batch.padding_BS is not None
+    assert (~batch.padding_BS).sum(1).tolist() == [20000, 10000, 30000]
+    assert _collate(_items([4000, 12500]), length_multiple=5000).waveform_BS.shape == (2, 4000)
+
+
 @pytest.mark.parametrize("pad", [False, True])
 def test_every_row_masks_the_same_number_of_valid_frames(pad: bool) -> None:
     lengths = [20000, 12000, 40000]

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.fairseq
 def _settings(data: Path, **changes: object) -> SimpleNamespace:
     values = {
         "data": str(data), "train_subset": "all", "min_sample_size": 8000, "max_sample_size": 32000,
+        "length_multiple": 1,
         "max_tokens": 64000, "batch_size": None, "seed": 1, "max_epoch": 3, "max_update": 0,
         "num_devices": 1, "update_freq": [1],
     }  # fmt: skip
@@ -37,6 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ({"num_devices": 3}, 6),
         ({"update_freq": [1, 2]}, 4 + 2 + 2),
         ({"max_update": 7}, 7),
+        ({"length_multiple": 10000}, 9),  # six of 10,000 samples to a batch
     ],
 )
 def test_updates_are_counted_from_the_data(

@@ -63,3 +63,25 @@ def test_precisions_that_exclude_each_other_are_refused(
             OmegaConf.create({**settings, **common}),
             OmegaConf.create({"bf16_autocast": bf16_autocast}),
         )
+
+
+def test_compiled_layers_without_a_compiler_are_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from emotion2vec.fairseq_plugin.checks import validate_compiler
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    common = OmegaConf.create({"cpu": True})
+    validate_compiler(common, OmegaConf.create({"compile_layers": False}))
+    with pytest.raises(ConfigError, match=r"needs a C\+\+ compiler on a CPU: install g\+\+"):
+        validate_compiler(common, OmegaConf.create({"compile_layers": True}))
+
+
+@pytest.mark.parametrize("multiple", [0, 320001])
+def test_a_length_multiple_that_leaves_nothing_is_refused(multiple: int) -> None:
+    from emotion2vec.fairseq_plugin.checks import validate_task
+    from emotion2vec.fairseq_plugin.config import PretrainingTaskConfig
+
+    with pytest.raises(ConfigError, match=r"length_multiple must be from 1 to .*=320000, but is"):
+        validate_task(PretrainingTaskConfig(length_multiple=multiple))
