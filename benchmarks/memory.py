@@ -81,7 +81,7 @@ def constant_bytes(step: OurStep) -> int:
 def measure(options: argparse.Namespace, seconds: float) -> list[dict[str, Any]]:
     """Measure every variant at one clip length."""
     job = {name: getattr(options, name) for name in ("utts", "clones", "tokens", "size")}
-    step = OurStep({**job, "seconds": seconds, "device": "cpu"})
+    step = OurStep({**job, "kind": "ours", "seconds": seconds, "device": "cpu"})
     scale = PAPER_SAMPLES / (options.utts * seconds * 16000)
     constant = constant_bytes(step) / _GIB
     rows = []

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.measure import markdown_table  # noqa: E402
+from benchmarks.output import markdown_table  # noqa: E402
 from emotion2vec.model.config import ModelConfig  # noqa: E402
 from emotion2vec.structs import (  # noqa: E402
     CONV_KERNELS,

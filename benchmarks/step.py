@@ -35,7 +35,7 @@ class Variant:
     """One way to make the step.
 
     Attributes:
-        kind: `fairseq` or `ours`.
+        kind: `fairseq`, `ours`, or `compiled`: ours with model.compile_layers.
         allocator: Whether glibc keeps what is freed, as scripts/pretrain.sh asks of it.
         paths: Fast paths, see `step_worker.OurStep.choose`.
     """
@@ -45,8 +45,10 @@ class Variant:
     paths: dict[str, Any] = field(default_factory=dict)
 
 
-def _ours(frontend: str, positions: str, *, allocator: bool = True, **more: Any) -> Variant:
-    return Variant("ours", allocator, {"frontend": frontend, "positions": positions, **more})
+def _ours(
+    frontend: str, positions: str, *, allocator: bool = True, kind: str = "ours", **more: Any
+) -> Variant:
+    return Variant(kind, allocator, {"frontend": frontend, "positions": positions, **more})
 
 
 VARIANTS = {
@@ -60,6 +62,7 @@ VARIANTS = {
     "all-no-allocator": _ours(_FAST, _FAST, allocator=False),
     "blockwise": _ours(_FAST, _FAST, attention="blockwise"),
     "checkpointed": _ours(_FAST, _FAST, checkpoint_layers=True),
+    "compiled": _ours(_FAST, _FAST, kind="compiled"),
 }
 
 

@@ -13,7 +13,14 @@ from emotion2vec.model.config import ModelConfig
 @pytest.mark.parametrize(("tokens", "seconds"), [(10, 2.0), (3, 4.0)])
 def test_the_formulas_equal_the_operations_that_are_counted(tokens: int, seconds: float) -> None:
     pytest.importorskip("fairseq", reason="masks are drawn with fairseq's function")
-    job = {"device": "cpu", "size": "small", "tokens": tokens, "clones": 2, "utts": 1}
+    job = {
+        "kind": "ours",
+        "device": "cpu",
+        "size": "small",
+        "tokens": tokens,
+        "clones": 2,
+        "utts": 1,
+    }
     step = OurStep({**job, "seconds": seconds})
     step.choose({"frontend": "plain", "positions": "plain", "attention": "plain"})
     with CountOperations() as counter:
