@@ -258,10 +258,29 @@ def base_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+YARDSTICK = """
+import hashlib, torch
+with open({checkpoint!r}, "rb") as file:
+    hashlib.file_digest(file, "sha256")
+torch.save(torch.load({checkpoint!r}, weights_only=True)["model"], {copy!r})
+with open({copy!r}, "rb") as file:
+    hashlib.file_digest(file, "sha256")
+"""
+
+
+@pytest.fixture(scope="module")
+def yardstick(base_checkpoint: Path) -> float:
+    """Processor seconds in which torch alone reads, writes and hashes the same checkpoint on this machine."""
+    copy = base_checkpoint.with_name("copy.pt")
+    seconds, _ = _measure(YARDSTICK.format(checkpoint=str(base_checkpoint), copy=str(copy)))
+    copy.unlink()
+    return seconds
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hub", "funasr", "official"])
-def test_the_base_model_is_exported_and_loaded_within_10_processor_seconds_and_2_gb(
-    tmp_path: Path, base_checkpoint: Path, kind: str
+def test_the_base_model_is_exported_and_loaded_in_twice_torchs_own_time_and_2_gb(
+    tmp_path: Path, base_checkpoint: Path, yardstick: float, kind: str
 ) -> None:
     out = str(tmp_path / "out")
     arguments = ["export", "--checkpoint", str(base_checkpoint), "--format", kind, "--out", out]
@@ -271,4 +290,4 @@ def test_the_base_model_is_exported_and_loaded_within_10_processor_seconds_and_2
     )
     for seconds, mebibytes in (exported, loaded):
         assert mebibytes < 2000, (exported, loaded)
-        assert seconds < 10, (exported, loaded)
+        assert seconds < 2 * yardstick, (exported, loaded, yardstick)
