@@ -4,6 +4,7 @@ In: the array of a store, mapped into memory. Out: float32 in memory, checked to
 by piece, so nothing but the result takes memory. F frames, N utterances, L layers, D width.
 """
 
+import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,8 @@ class StoredRows:
         tail = pick(self.rows[:1]).shape[1:]
         number = len(positions) if average else int(lengths.sum())
         result = np.empty((number, *tail), dtype=np.float32)
-        starts_N, filled, not_finite = np.cumsum(self.lengths_N) - self.lengths_N, 0, []
+        starts_N, not_finite = np.cumsum(self.lengths_N) - self.lengths_N, []
+        filled, read, most = 0, 0, self._rows_of_a_piece()
         for piece in self._pieces(positions):
             last = starts_N[piece[-1]] + self.lengths_N[piece[-1]]
             rows = np.asarray(pick(self.rows[starts_N[piece[0]] : last]), dtype=np.float32)
@@ -63,6 +65,10 @@ class StoredRows:
                 rows = _means(rows, self.lengths_N[piece])
             result[filled : filled + len(rows)] = rows
             filled += len(rows)
+            read += int(last - starts_N[piece[0]])
+            if read >= most:
+                self._forget_pages()
+                read = 0
         if not_finite:
             raise FeatureStoreError(
                 f"{self.path}: {len(not_finite)} of {int(lengths.sum())} rows hold NaN or infinity, the first of "
@@ -101,7 +107,7 @@ class StoredRows:
 
     def _pieces(self, positions: np.ndarray) -> Iterator[np.ndarray]:
         """Cut the positions into neighbours of the file that fit a piece together."""
-        most = max(1, _PIECE_VALUES // int(np.prod(self.rows.shape[1:])))
+        most = self._rows_of_a_piece()
         start, rows = 0, 0
         for index, position in enumerate(positions):
             length = int(self.lengths_N[position])
@@ -112,6 +118,15 @@ class StoredRows:
             rows += length
         if len(positions):
             yield positions[start:]
+
+    def _rows_of_a_piece(self) -> int:
+        return max(1, _PIECE_VALUES // int(np.prod(self.rows.shape[1:])))
+
+    def _forget_pages(self) -> None:
+        """Give pages of the file back: mapped, they count as memory of this process beside the copy."""
+        mapped = getattr(self.rows, "_mmap", None)
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def _find_not_finite(self, rows: np.ndarray, piece: np.ndarray) -> list[int]:
         """Return the utterance of each row that holds NaN or infinity."""

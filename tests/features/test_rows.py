@@ -86,3 +86,23 @@ def test_values_that_are_not_finite_are_counted_over_all_pieces(
     with pytest.raises(FeatureStoreError, match="2 of 13 rows hold NaN or infinity.*'u2'"):
         store.read("last", np.arange(6), average=average)
     store.read("0", np.arange(6), average=average)  # only what is read is judged
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
+def test_reading_a_mapped_file_takes_the_memory_of_the_result_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resident() -> int:
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("RssFile:"))
+
+    lengths = np.full(64, 1000)
+    values = np.ones((64_000, 128), dtype=np.float32)  # 31 MiB
+    np.save(tmp_path / "all.npy", values)
+    mapped = np.load(tmp_path / "all.npy", mmap_mode="r")
+    store = StoredRows(tmp_path / "all.npy", mapped, lengths, [f"u{n}" for n in range(64)], "last")
+    monkeypatch.setattr(module, "_PIECE_VALUES", 1_000_000)
+    before = resident()
+    found = store.read("last", np.arange(64)[::-1], average=False)
+    assert np.array_equal(found, values)
+    assert resident() - before < 8_000, "KiB of the file that are still mapped"
