@@ -22,7 +22,7 @@ def keep_freed_memory() -> bool:
     pages takes a part of the time of the convolutions.
 
     Returns:
-        Whether the library has such settings (glibc has).
+        Whether the library took all settings (glibc 2.36 does).
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -33,7 +33,9 @@ def keep_freed_memory() -> bool:
         (_M_TRIM_THRESHOLD, _NEVER),
         (_M_TOP_PAD, _TOP_PAD),
     )
-    return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+    # each is asked for, even where the library refuses one: some take no threshold so high
+    taken = [mallopt(parameter, value) == 1 for parameter, value in settings]
+    return all(taken)
 
 
 def has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool | None:

@@ -4,12 +4,15 @@ In: `Plan`. Out: a folder for each cell below `cells`, with the files of a probe
 `cell.json` says what a result was made from.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from emotion2vec.errors import Emotion2VecError
 from emotion2vec.files import write_text
@@ -109,9 +112,9 @@ def run_cell(cell: Cell, folder: Path, config_dir: Path) -> Outcome:
         train(cell.config, folder, config_dir)
         identity = {**_identity(cell, config_dir), "result": _digest(folder / "result.json")}
         write_text(folder / _IDENTITY, json.dumps(identity, indent=1) + "\n")
-    except (Emotion2VecError, OSError) as error:
-        sentence = " ".join(str(error).split())
-        if folder.is_dir():
+    except (Emotion2VecError, OSError, MemoryError, torch.OutOfMemoryError) as error:
+        sentence = " ".join(str(error).split()) or "out of memory"
+        with contextlib.suppress(OSError):  # a full disk has no place for its own failure
             write_text(folder / _FAILURE, sentence + "\n")
         return Outcome(cell, "failed", folder, sentence)
     return Outcome(cell, "done", folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from emotion2vec.errors import ProtocolError
 from emotion2vec.reproduction import execute
@@ -179,6 +180,29 @@ def test_a_failed_cell_is_one_sentence_and_the_others_go_on(
     assert found["state"] == "failed"
     assert "hold NaN or infinity" in found["reason"]
     assert "- `meld/emotion2vec` failed: " in (tmp_path / "out/tables/table_03.md").read_text()
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("GPU out of memory")])
+def test_a_cell_too_large_for_the_memory_does_not_stop_the_others(
+    reproduce: Reproduce,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def evaluate(config: Any, *rest: Any, **settings: Any) -> Any:
+        if config.protocol == "meld":
+            raise error
+        return evaluation(config, *rest, **settings)
+
+    evaluation = execute.evaluate
+    monkeypatch.setattr(execute, "evaluate", evaluate)
+    for name in ("meld", "savee"):
+        write_store(tmp_path / "features" / name, name)
+    assert reproduce("--table", 3) == 1
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert any("meld/emotion2vec: " in line and "out of memory" in line for line in lines)
+    assert lines[-1] == "done=1 kept=0 failed=1 skipped=13 open=0"
 
 
 def test_an_interrupted_cell_goes_on_with_the_runs_that_were_done(
