@@ -50,7 +50,7 @@ class Emotion2VecModel(Emotion2VecPretraining, BaseFairseqModel):  # type: ignor
         elif cfg.teacher_init != "student":
             logger.info("teacher_init=%s has no effect without init_from", cfg.teacher_init)
         model = cls(parts, bf16_autocast=cfg.bf16_autocast)
-        if cfg.compile_layers:
+        if values.get("compile_layers", False):
             compile_layers(model)
         return model
 

@@ -1,6 +1,6 @@
 """Every file of the real releases' lists, as tiny files: the preparer finds them all, with the list's labels.
 
-Of lists of more than 8000 files a share; `python -m tests.corpora.whole_lists` takes the whole of them.
+Of lists of more than 3000 files a share; `python -m tests.corpora.whole_lists` takes the whole of them.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.helpers.shared_data import require_shared
 
 NAMES = sorted(name for name, module in MODULES.items() if hasattr(module, "LIST"))
 
-AT_MOST = 8000
+AT_MOST = 3000
 
 pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 

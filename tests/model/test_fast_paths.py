@@ -1,6 +1,5 @@
 """Every fast path against the plain one: same value and gradient in float64; checkpoints bit by bit."""
 
-import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from emotion2vec.errors import ConfigError
 from emotion2vec.model.blockwise import KeptPositions, blockwise_attention
 from emotion2vec.model.channels_last import strided_conv, use_channels_last
-from emotion2vec.model.compiled import compile_layers
 from emotion2vec.model.config import ModelConfig
 from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.model.factory import build_encoder, build_pretraining_model
@@ -387,33 +385,3 @@ def test_scaled_slopes_follow_the_learned_scale() -> None:
 def test_an_unknown_path_is_refused(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"{field} must be .*, but is {value!r}"):
         replace(SMALL, **{field: value}).validate()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-@pytest.mark.parametrize(
-    ("attention", "backend"), [("plain", "inductor"), ("blockwise", "aot_eager")]
-)
-def test_compiled_layers_equal_plain_ones_and_are_compiled_once_for_all_lengths(
-    attention: str, backend: str
-) -> None:
-    config = replace(SMALL, **QUIET, mask_noise_std=0.0, attention=attention)
-    plain, compiled = make_model(config), make_model(config)
-    compile_layers(compiled, backend=backend)
-    assert list(compiled.state_dict()) == list(plain.state_dict())
-    batch = make_batch(padded=False)
-    shorter = PretrainBatch(batch.waveform_BS[:, :5000], None, batch.masked_BCT[:, :, :15])
-    shorter.masked_BCT[:] = torch.arange(15) < 6
-    for number, one in enumerate((batch, shorter, batch)):
-        with torch.compiler.set_stance("fail_on_recompile" if number else "default"):
-            expected, got = (_step(model, one) for model in (plain, compiled))
-        for name, value in expected.items():
-            torch.testing.assert_close(got[name], value, rtol=1e-8, atol=1e-10)
-
-
-def _step(model: Emotion2VecPretraining, batch: PretrainBatch) -> dict[str, Tensor]:
-    model.zero_grad()
-    output = model(batch)
-    (model.combine(output) / output.counts.num_masked).backward()
-    gradients = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-    return {"frame": output.frame_sum, "utterance": output.utterance_sum, **gradients}
