@@ -279,7 +279,7 @@ def yardstick(base_checkpoint: Path) -> float:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hub", "funasr", "official"])
-def test_the_base_model_is_exported_and_loaded_in_twice_torchs_own_time_and_2_gb(
+def test_the_base_model_is_exported_and_loaded_in_10_seconds_or_torchs_own_time_and_2_gb(
     tmp_path: Path, base_checkpoint: Path, yardstick: float, kind: str
 ) -> None:
     out = str(tmp_path / "out")
@@ -290,4 +290,4 @@ def test_the_base_model_is_exported_and_loaded_in_twice_torchs_own_time_and_2_gb
     )
     for seconds, mebibytes in (exported, loaded):
         assert mebibytes < 2000, (exported, loaded)
-        assert seconds < 2 * yardstick, (exported, loaded, yardstick)
+        assert seconds < max(10.0, yardstick), (exported, loaded, yardstick)

@@ -27,19 +27,10 @@ class Comparison:
     problems: list[str]
 
 
-def compare(name: str, table: Path, folder: Path, *, at_most: int | None = None) -> Comparison:
-    """Build the whole release below `folder` out of tiny files, prepare it and compare.
-
-    Args:
-        name: Corpus.
-        table: Its list.
-        folder: Where the release goes.
-        at_most: Of a longer list take every n-th file only, n as small as this allows.
-    """
+def compare(name: str, table: Path, folder: Path) -> Comparison:
+    """Build the whole release below `folder` out of tiny files, prepare it and compare."""
     root = folder / "root"
-    rows_listed = read_list(table)
-    step = 1 if at_most is None else -(-len(rows_listed) // at_most)
-    expected: dict[str, Expected] = MODULES[name].build_whole(root, rows_listed[::step])
+    expected: dict[str, Expected] = MODULES[name].build_whole(root, read_list(table))
     prepare_corpus(name, root, folder / "out", audio_out=folder / "audio")
     rows = read_manifest(folder / "out" / "all.tsv").utterances
     # converted copies have another suffix

@@ -51,7 +51,7 @@ def assert_same_run(first: Path, second: Path) -> None:
     assert_same_state(final_state(first), final_state(second))
 
 
-@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.parametrize("moment", range(5))
 def test_run_killed_at_a_random_moment_repeats_the_whole_run(
     moment: int, data: Path, whole: Path, tmp_path: Path
 ) -> None:
