@@ -2,7 +2,7 @@
 
 In: sizes to try. Out: a table and, with --json, every measurement. Each size gets a fresh process, so that its peak
 memory is its own: one warm-up step, then --rounds. Sizes are tried from small to large until --budget-s is spent; what
-was left out is named. `python benchmarks/growth.py --quick` takes minutes.
+was left out is named. The JSON is written after each size. `python benchmarks/growth.py --quick` takes minutes.
 """
 
 import argparse
@@ -90,27 +90,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, write."""
     options = parse(arguments)
     facts = machine_facts(threads=options.threads, device=options.device)
+    content = {
+        "schema_version": 1,
+        "machine": dataclasses.asdict(facts),
+        "note": SHARED_MACHINE,
+        "settings": settings_of(options),
+    }
     started, rows, results, left_out = time.monotonic(), [], [], []
     for name, sizes in points(options):
         if time.monotonic() - started > options.budget_s:
             left_out.append(sizes)
-            continue
-        result = measure_point(options, sizes)
-        rows.append(row(name, sizes, result))
-        results.append({"grows": name, **sizes, **{f"step_{k}": v for k, v in result.items()}})
-        print(f"{name} {sizes}: {result['seconds']:.2f} s", file=sys.stderr, flush=True)
-    settings = settings_of(options)
-    write_json(
-        options.json,
-        {
-            "schema_version": 1,
-            "machine": dataclasses.asdict(facts),
-            "note": SHARED_MACHINE,
-            "settings": settings,
-            "results": results,
-            "left_out": left_out,
-        },
-    )
+        else:
+            result = measure_point(options, sizes)
+            rows.append(row(name, sizes, result))
+            results.append({"grows": name, **sizes, **{f"step_{k}": v for k, v in result.items()}})
+            print(f"{name} {sizes}: {result['seconds']:.2f} s", file=sys.stderr, flush=True)
+        write_json(options.json, {**content, "results": results, "left_out": left_out})
     titles = ("grows", "utterances", "s each", "clones", "s a step", "processor s")
     print(markdown_table([*titles, "processor ms / cloned s", "peak GiB"], rows))
     if left_out:

@@ -3,8 +3,9 @@
 In: a batch that a CPU can compute. Out: bytes of every tensor that autograd saves in the forward pass (each storage
 once, weights left out), and the same scaled to the paper's batch a GPU, 1e6 samples with 8 clones: utterances of the
 same length are rows, and nothing saved couples rows, so it grows in proportion. Beside it stand the tensors that do not
-grow: weights, gradients, Adam's two moments and the teacher. What a GPU needs besides (buffers of kernels, one layer's
-tensors while it is computed again, fragments) is not in it.
+grow: weights, gradients, Adam's two moments and the teacher; and the largest batch (`dataset.max_tokens`) with which
+all of them fit into --gpu-gib. What a GPU needs besides (buffers of kernels, one layer's tensors while it is computed
+again, fragments) is not in it, so ask for less than the GPU has.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from benchmarks.arguments import make_parser, settings_of  # noqa: E402
 from benchmarks.machine import machine_facts  # noqa: E402
 from benchmarks.output import markdown_table, write_json  # noqa: E402
 from benchmarks.step_worker import OurStep  # noqa: E402
+from emotion2vec.structs import SAMPLE_RATE_HZ  # noqa: E402
 
 PAPER_SAMPLES = 1_000_000
 _GIB = 2**30
@@ -44,6 +46,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--seconds", type=float, nargs="+", default=[5.0, 10.0, 20.0], help="their lengths")
     add("--clones", type=int, default=8, help="masked versions of each (default: 8)")
     add("--tokens", type=int, default=10, help="utterance tokens (default: 10)")
+    add("--gpu-gib", type=float, default=20.0, help="memory to fill (default: 20)")
     add("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: the CPU's autocast")
     add("--threads", type=int, default=2, help="threads of torch (default: 2)")
     add("--size", choices=("base", "small"), default="base", help="`small` is for tests")
@@ -78,27 +81,38 @@ def constant_bytes(step: OurStep) -> int:
     return sum(sizes)
 
 
+def largest_batch(saved_per_sample: float, constant: float, memory: float) -> int:
+    """Return the samples of the largest batch whose saved tensors fit beside the constant ones, all in bytes.
+
+    >>> largest_batch(saved_per_sample=20_000, constant=2e9, memory=22e9)
+    1000000
+    """
+    return max(0, int((memory - constant) / saved_per_sample))
+
+
 def measure(options: argparse.Namespace, seconds: float) -> list[dict[str, Any]]:
     """Measure every variant at one clip length."""
     job = {name: getattr(options, name) for name in ("utts", "clones", "tokens", "size")}
     step = OurStep({**job, "kind": "ours", "seconds": seconds, "device": "cpu"})
-    scale = PAPER_SAMPLES / (options.utts * seconds * 16000)
-    constant = constant_bytes(step) / _GIB
+    samples = options.utts * seconds * SAMPLE_RATE_HZ
+    constant = constant_bytes(step)
     rows = []
     for name, paths in VARIANTS.items():
         step.choose({"frontend": "plain", "positions": "plain", **paths})
-        saved = saved_bytes(step, precision=options.precision) / _GIB
+        saved = saved_bytes(step, precision=options.precision)
+        paper_saved = saved / samples * PAPER_SAMPLES
         rows.append(
             {
                 "seconds": seconds,
                 "variant": name,
-                "saved_gib": saved,
-                "paper_saved_gib": saved * scale,
-                "constant_gib": constant,
-                "paper_total_gib": saved * scale + constant,
+                "saved_gib": saved / _GIB,
+                "paper_saved_gib": paper_saved / _GIB,
+                "constant_gib": constant / _GIB,
+                "paper_total_gib": (paper_saved + constant) / _GIB,
+                "largest_batch": largest_batch(saved / samples, constant, options.gpu_gib * _GIB),
             }
         )
-        print(f"{seconds} s, {name}: {saved:.3f} GiB", file=sys.stderr, flush=True)
+        print(f"{seconds} s, {name}: {saved / _GIB:.3f} GiB", file=sys.stderr, flush=True)
     return rows
 
 
@@ -118,9 +132,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "rows": rows,
         },
     )
-    titles = ("s each", "variant", "saved, measured GiB", "saved at 1e6 samples GiB")
-    cells = [list(row.values()) for row in rows]
-    print(markdown_table([*titles, "weights, gradients, Adam, teacher GiB", "sum GiB"], cells))
+    titles = (
+        "s each", "variant", "saved, measured GiB", "saved at 1e6 samples GiB",
+        "weights, gradients, Adam, teacher GiB", "sum GiB",
+        f"samples that fit {options.gpu_gib:g} GiB",
+    )  # fmt: skip
+    print(markdown_table(titles, [list(row.values()) for row in rows]))
 
 
 if __name__ == "__main__":

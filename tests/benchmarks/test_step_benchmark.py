@@ -91,6 +91,24 @@ def test_growth_names_what_its_budget_left_out(
     assert "left out, --budget-s 0 was spent" in capsys.readouterr().out
 
 
+def test_growth_that_is_stopped_leaves_what_it_has_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "growth.json"
+    made = [{"seconds": 1.0, "cpu_seconds": 2.0, "peak_gib": 3.0, "steps": []}]
+
+    def measure_point(*_: object) -> dict[str, object]:
+        if not made:
+            raise KeyboardInterrupt
+        return made.pop()
+
+    monkeypatch.setattr(growth, "measure_point", measure_point)
+    with pytest.raises(KeyboardInterrupt):
+        growth.main([*MINIATURE, "--quick", "--json", str(file)])
+    content = json.loads(file.read_text("utf-8"))
+    assert [(one["grows"], one["seconds"]) for one in content["results"]] == [("seconds", 2)]
+
+
 def test_growth_varies_one_size_at_a_time() -> None:
     options = growth.parse(["--quick", "--utts", "3"])
     sizes = list(growth.points(options))
@@ -123,6 +141,12 @@ def test_memory_falls_from_plain_to_blockwise_to_checkpointed(tmp_path: Path) ->
     assert saved["checkpointed"] >= saved["blockwise, checkpointed"]
     for row in rows:
         assert row["paper_saved_gib"] == pytest.approx(row["saved_gib"] * 1e6 / 32000)
+        filled = row["constant_gib"] + row["saved_gib"] * row["largest_batch"] / 32000
+        assert filled == pytest.approx(20.0), "the largest batch fills what --gpu-gib says"
+
+
+def test_nothing_fits_where_the_constant_part_alone_is_too_large() -> None:
+    assert memory.largest_batch(saved_per_sample=1.0, constant=2.0, memory=1.0) == 0
 
 
 def test_a_ceiling_is_near_what_one_product_reaches() -> None:
