@@ -53,6 +53,7 @@ class Whole:
         first_seconds: Reading, one epoch, testing and writing.
         epoch_seconds: One more epoch of all runs.
         hundred_seconds: All of 100 epochs; extrapolated unless `epochs` is 100.
+        hundred_cpu_seconds: The same in processor time of all cores, which other jobs beside it change little.
         peak_gib: Largest resident memory, pages of the mapped store included.
         peak_anonymous_gib: The same without pages of files.
         gpu_gib: Largest memory that torch had on the GPU.
@@ -64,6 +65,7 @@ class Whole:
     first_seconds: float
     epoch_seconds: float
     hundred_seconds: float
+    hundred_cpu_seconds: float
     peak_gib: float
     peak_anonymous_gib: float
     gpu_gib: float
@@ -103,6 +105,8 @@ def measure_whole(
     ]
     first, last = (cost.output["seconds"][0] for cost in costs)
     epoch = (last - first) / (options.epochs - 1)
+    first_cpu, last_cpu = (cost.cpu_seconds for cost in costs)
+    epoch_cpu = (last_cpu - first_cpu) / (options.epochs - 1)
     return Whole(
         precision=precision,
         num_runs=_NUM_FOLDS * len(options.seeds),
@@ -110,6 +114,7 @@ def measure_whole(
         first_seconds=first,
         epoch_seconds=epoch,
         hundred_seconds=last + (_ALL_EPOCHS - options.epochs) * epoch,
+        hundred_cpu_seconds=last_cpu + (_ALL_EPOCHS - options.epochs) * epoch_cpu,
         peak_gib=max(cost.peak_gib for cost in costs),
         peak_anonymous_gib=max(cost.peak_anonymous_gib for cost in costs),
         gpu_gib=max(cost.output["gpu_gib"] for cost in costs),
@@ -188,8 +193,8 @@ def table(
         f"Whole store: {frames} frames.",
     ]
     if whole:
-        titles = ["whole store, all folds and seeds", "an epoch", "100 epochs", "peak memory",
-                  "of it not pages of files"]  # fmt: skip
+        titles = ["whole store, all folds and seeds", "an epoch", "100 epochs", "processor time",
+                  "peak memory", "of it not pages of files"]  # fmt: skip
         lines += ["", markdown_table(titles, [_whole_cells(row) for row in whole])]
     if tenth:
         titles = ["a tenth", "an epoch of one fold and seed, median (range)",
@@ -205,6 +210,7 @@ def _whole_cells(row: Whole) -> list[str]:
         f"ours, {row.precision}, {row.num_runs} runs",
         f"{row.epoch_seconds:.2f} s",
         f"{row.hundred_seconds / 60:.1f} min ({how})",
+        f"{row.hundred_cpu_seconds / 60:.0f} min",
         f"{row.peak_gib:.2f} GiB{gpu}",
         f"{row.peak_anonymous_gib:.2f} GiB",
     ]

@@ -6,6 +6,7 @@ In: rows of batches from `store_writer.py`. Out: `<split>.partial[.<rank>].f32` 
 
 import errno
 import fcntl
+import functools
 import glob
 import json
 import logging
@@ -234,7 +235,7 @@ class ShareLock:
                 if error.errno not in _NO_LOCKS:
                     os.close(descriptor)
                     raise
-                logger.warning("%s: this file system has no locks; start one run only", self.path)
+                _warn_of_no_locks(self.path.parent)
             # whoever held it may have removed the file in between: then this lock guards nothing
             if self._is_current(descriptor):
                 self._close = weakref.finalize(self, os.close, descriptor)
@@ -253,6 +254,11 @@ class ShareLock:
             return os.path.samestat(os.fstat(descriptor), self.path.stat())
         except FileNotFoundError:
             return False
+
+
+@functools.cache  # locks are asked for at every poll
+def _warn_of_no_locks(folder: Path) -> None:
+    logger.warning("%s: this file system has no locks; start one run only", folder)
 
 
 def is_at_work(paths: StorePaths, rank: int) -> bool:

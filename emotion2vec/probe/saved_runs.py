@@ -1,7 +1,7 @@
 """Keeps the runs that are done, so that a protocol that was interrupted goes on where it stopped.
 
 In: `RunResult`s as they come. Out: a file for each in `runs/` of the protocol's folder, until `result.json` is there.
-Files are of one set of settings, features and folds; those of another are not read.
+Files are of one set of settings, features and folds and one version of this program; those of another are not read.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+import emotion2vec
 from emotion2vec.files import replacing
 from emotion2vec.probe.run_result import RunResult
 from emotion2vec.seeding import derive_seed
@@ -34,7 +35,7 @@ class SavedRuns:
             identity: Everything that decides a run's outcome but its fold and seed.
         """
         self._folder = run_dir / FOLDER
-        self.identity = f"{derive_seed(identity):016x}"
+        self.identity = f"{derive_seed(emotion2vec.__version__, identity):016x}"
 
     def load(self, fold: int, seed: int) -> RunResult | None:
         """Read a run; None where it has not finished under these settings."""

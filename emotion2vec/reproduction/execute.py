@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+import emotion2vec
 from emotion2vec.errors import Emotion2VecError
 from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
@@ -151,6 +152,7 @@ def _identity(cell: Cell, config_dir: Path) -> dict[str, Any]:
         "features": [entry.fingerprint for entry in cell.entries],
         "files": {path.name: _digest(path) if path.is_file() else None for path in files},
         "synthetic": any(entry.synthetic for entry in cell.entries),
+        "program": emotion2vec.__version__,
     }
     loaded: dict[str, Any] = json.loads(json.dumps(identity))  # as it will be read
     return loaded

@@ -6,6 +6,7 @@ Hydra runs, once for each cell.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -115,5 +116,5 @@ def _essence(stderr: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quote a value as Hydra's grammar reads it."""
-    return "'" + text.replace("'", "\\'") + "'"
+    """Quote a value as Hydra's grammar reads it: backslashes count only before a quote, which ends the value too."""
+    return "'" + re.sub(r"(\\*)('|\Z)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), text) + "'"

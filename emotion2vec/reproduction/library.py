@@ -75,8 +75,9 @@ class StoreEntry:
 
     @property
     def fingerprint(self) -> str:
-        """What tells its contents from another's."""
-        return f"{self._get('fingerprint')}:{self.store.paths.npy.stat().st_size}"
+        """What tells its contents from another's; of a store of another program, the time it was written."""
+        rows = self.store.paths.npy.stat()
+        return f"{self._get('fingerprint') or rows.st_mtime_ns}:{rows.st_size}"
 
     def serves(self, layer: str) -> bool:
         """Tell whether a probe can read this `layer` from it."""

@@ -1,5 +1,6 @@
 """Several processes and one store: the same bytes as one, whoever dies on the way."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -144,6 +145,20 @@ def test_two_runs_into_one_store_are_refused(
     assert not is_at_work(paths, 0)
     extract(manifest, tmp_path / "out")
     assert ranks_found(paths) == []
+
+
+def test_a_file_system_without_locks_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(partial.fcntl, "flock", flock)
+    paths = StorePaths(tmp_path, "all")
+    for _ in range(3):
+        paths.with_suffix(".partial.lock").touch()
+        assert not is_at_work(paths, 0), "nobody can be seen"
+    assert caplog.text.count("this file system has no locks; start one run only") == 1
 
 
 def test_another_split_of_the_same_folder_is_not_locked(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import emotion2vec
 from emotion2vec.probe import trainer
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.run import evaluate
@@ -66,6 +67,14 @@ def test_runs_of_other_settings_are_not_taken(tmp_path: Path) -> None:
     SavedRuns(tmp_path, identity="a").save(RUN)
     assert SavedRuns(tmp_path, identity="b").load(2, 7) is None
     assert SavedRuns(tmp_path, identity="a").load(2, 8) is None
+
+
+def test_runs_of_another_version_are_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SavedRuns(tmp_path, identity="a").save(RUN)
+    monkeypatch.setattr(emotion2vec, "__version__", "0.0.0")
+    assert SavedRuns(tmp_path, identity="a").load(2, 7) is None
 
 
 def test_a_damaged_file_counts_as_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,8 @@
 """Which cells tables and figures have, what each needs, and why one cannot run."""
 
+import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -315,6 +318,21 @@ def test_two_stores_that_nothing_tells_apart_are_refused(tmp_path: Path) -> None
     ):
         open_library([str(first), str(second)], [], [])
     assert len(open_library([str(first), f"other={second}"], [], []).speech) == 2
+
+
+def test_stores_of_another_program_are_copies_only_when_their_rows_were_written_at_once(
+    tmp_path: Path,
+) -> None:
+    stores = [write_store(tmp_path / "a", "meld"), write_store(tmp_path / "b", "meld", shift=1.0)]
+    for number, store in enumerate(stores):
+        header = json.loads((store / "all.json").read_text())
+        del header["fingerprint"]
+        (store / "all.json").write_text(json.dumps(header))
+        os.utime(store / "all.npy", (number, number))
+    with pytest.raises(ConfigError, match="both hold frame features of meld"):
+        open_library([str(store) for store in stores], [], [])
+    copied = shutil.copytree(stores[0], tmp_path / "copied")  # with its times
+    assert len(open_library([str(stores[0]), str(copied)], [], []).speech) == 1
 
 
 def test_a_store_that_is_reached_twice_belongs_to_the_row_that_names_it(tmp_path: Path) -> None:

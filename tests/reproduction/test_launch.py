@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from emotion2vec.cli.main import main
+from emotion2vec.reproduction import launch
 from tests.reproduction.stores import damage, write_store
 from tests.reproduction.written import cell
 
@@ -62,6 +64,14 @@ def test_a_launcher_of_hydra_runs_the_cells(
     assert out.splitlines()[-1] == "done=0 kept=1 failed=1 skipped=13 open=0"
     assert cell(tmp_path, "03", "emotion2vec", "savee_10fold")["state"] == "kept"
     assert "NaN or infinity" in cell(tmp_path, "03", "emotion2vec", "meld")["reason"]
+
+
+@pytest.mark.parametrize(
+    "place", ["/plain/place", "/it's", "/a\\b", "/a\\'b", "/a\\\\'b", "/a, b=[c]", "/ends with\\"]
+)
+def test_hydra_reads_a_place_as_it_is_written(place: str) -> None:
+    override = OverridesParser.create().parse_override(f"jobs_file={launch._quoted(place)}")
+    assert str(override.value()) == place
 
 
 def test_a_launcher_that_is_not_there_is_one_sentence(

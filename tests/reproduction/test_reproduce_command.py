@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+import emotion2vec
 from emotion2vec.errors import ProtocolError
 from emotion2vec.reproduction import execute
 from tests.reproduction.stores import SMALL, damage, write_manifest, write_store
@@ -115,9 +116,9 @@ def test_a_second_run_trains_nothing(
     assert (tmp_path / "out/cells/meld/emotion2vec/result.json").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("change", ["settings", "features", "result"])
+@pytest.mark.parametrize("change", ["settings", "features", "result", "program"])
 def test_a_cell_whose_making_has_changed_is_run_again(
-    reproduce: Reproduce, meld: Path, tmp_path: Path, change: str,
+    reproduce: Reproduce, meld: Path, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     assert reproduce("--table", 3) == 0
@@ -128,6 +129,8 @@ def test_a_cell_whose_making_has_changed_is_run_again(
     if change == "result":
         path = tmp_path / "out/cells/meld/emotion2vec/result.json"
         path.write_text(path.read_text().replace("WA", "wa"))
+    if change == "program":
+        monkeypatch.setattr(emotion2vec, "__version__", "9.9.9")
     more = ["meld.lr=0.0002"] if change == "settings" else []
     assert reproduce("--table", 3, *more) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "done=1 kept=0 failed=0 skipped=14 open=0"
