@@ -3,11 +3,11 @@
 In: root, what the parser took and left out, the card's patterns. Out: relative paths for `prepare.py`.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from emotion2vec.corpora.files import ANY_SUFFIXES
+from emotion2vec.corpora.places import walk
 
 
 def other_audio(root: Path, known: set[str], ignored: Sequence[str]) -> list[str]:
@@ -31,8 +31,7 @@ def other_audio(root: Path, known: set[str], ignored: Sequence[str]) -> list[str
 def _audio_below(root: Path) -> Iterator[str]:
     """Walk through the folders once."""
     prefix_length = len(str(root).rstrip("/")) + 1
-    for parent, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for parent, names in walk(root):
         below = parent[prefix_length:]
         for name in names:
             suffix = name[name.rfind(".") :]

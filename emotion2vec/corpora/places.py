@@ -3,7 +3,8 @@
 In: root folder, names of folders. Out: folders that exist, in a fixed order, for `files.audio_files`.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -28,8 +29,34 @@ def candidate_folders(
 
 def all_folders(root: Path) -> list[Path]:
     """Return the root and every folder below it, sorted, without hidden ones and what they hold."""
-    folders = (path for path in root.rglob("*") if path.is_dir())
-    return sorted([root, *(path for path in folders if not _is_hidden(path.relative_to(root)))])
+    return sorted(Path(folder) for folder, _ in walk(root))
+
+
+def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
+    """Go through the root and every folder below it but hidden ones, each once; links to other places are followed.
+
+    Yields:
+        A folder and the names of its files.
+    """
+    top, seen = root.resolve(), set[tuple[int, int]]()
+    for parent, folders, names in os.walk(root, followlinks=True):
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if _is_new(Path(parent, name), top, seen)]
+        yield parent, names
+
+
+def _is_new(folder: Path, top: Path, seen: set[tuple[int, int]]) -> bool:
+    """Tell whether a folder is to be gone into; a link to what lies below `top`, or around it, is not."""
+    if folder.is_symlink():
+        target = folder.resolve()
+        if target.is_relative_to(top) or top.is_relative_to(target):
+            return False
+    status = folder.stat()
+    place = (status.st_dev, status.st_ino)
+    if place in seen:
+        return False
+    seen.add(place)
+    return True
 
 
 def sub_folders(folder: Path) -> list[Path]:
@@ -42,7 +69,3 @@ def sub_folders(folder: Path) -> list[Path]:
 def _named(folder: Path, names: Iterable[str]) -> list[Path]:
     wanted = {name.lower() for name in names}
     return [path for path in sub_folders(folder) if path.name.lower() in wanted]
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

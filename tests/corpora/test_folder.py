@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from emotion2vec.corpora.other_audio import other_audio
 from emotion2vec.corpora.prepare import prepare_corpus
 from emotion2vec.data.manifest import Manifest, read_card, read_manifest
 from emotion2vec.errors import CorpusError
@@ -120,6 +121,22 @@ def test_hidden_folders_are_passed_over(root: Path) -> None:
     (root / ".trash").mkdir()
     (root / "top.wav").rename(root / ".trash" / "top.wav")
     assert "top.wav" not in {Path(row.path).name for row in _prepare(root).utterances}
+
+
+def test_linked_folders_are_gone_into_once_and_never_in_circles(root: Path, tmp_path: Path) -> None:
+    before = {row.path for row in _prepare(root).utterances}
+    elsewhere = tmp_path / "elsewhere"
+    write_wav(elsewhere / "calm" / "x.wav", seconds=0.1, seed=7)
+    (elsewhere / "back").symlink_to(root)
+    (elsewhere / "itself").symlink_to(elsewhere)
+    (root / "linked").symlink_to(elsewhere)
+    (root / "linked_again").symlink_to(elsewhere)
+    (root / "around").symlink_to(root.parent)
+    (root / "same").symlink_to(root / "angry")
+    found = {row.path: row.label for row in _prepare(root).utterances}
+    assert found.keys() - before == {"linked/calm/x.wav"}
+    assert found["linked/calm/x.wav"] == "calm"
+    assert other_audio(root, set(found), []) == []
 
 
 def test_a_missing_table_is_named(root: Path) -> None:
