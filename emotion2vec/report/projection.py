@@ -9,8 +9,10 @@ fold and averaged, and a picture shows one fold.
 """
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +169,8 @@ def knn_accuracy(
     Args:
         distance_NN: Distances, (N, N).
         label_index_N: Classes, (N,).
-        num_neighbours: Neighbours asked; fewer when there are not as many. A tie goes to the lowest class index.
+        num_neighbours: Neighbours asked; fewer when there are not as many. Of equally near points those that come first
+            are asked, and a tie of votes goes to the lowest class index.
 
     Returns:
         0 to 100; NaN with fewer than two points.
@@ -177,9 +180,18 @@ def knn_accuracy(
         return float("nan")
     without_self_NN = distance_NN + np.diag(np.full(num_points, np.inf))
     num_asked = min(num_neighbours, num_points - 1)
-    nearest_NJ = np.argsort(without_self_NN, axis=1, kind="stable")[:, :num_asked]
-    votes_NK = np.eye(int(label_index_N.max()) + 1)[label_index_N][nearest_NJ].sum(axis=1)
+    asked_NN = _nearest(without_self_NN, num_asked)
+    votes_NK = asked_NN @ np.eye(int(label_index_N.max()) + 1)[label_index_N]
     return float(100 * np.mean(votes_NK.argmax(axis=1) == label_index_N))
+
+
+def _nearest(distance_NN: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    """Mark so many smallest distances of each row with 1, the first of equal ones, without sorting the others."""
+    farthest_N1 = np.partition(distance_NN, number - 1, axis=1)[:, number - 1, None]
+    nearer_NN = distance_NN < farthest_N1
+    equal_NN = distance_NN == farthest_N1
+    left_N1 = number - nearer_NN.sum(axis=1, keepdims=True)
+    return (nearer_NN | (equal_NN & (equal_NN.cumsum(axis=1) <= left_N1))).astype(np.float64)
 
 
 def fold_rows(embeddings: Embeddings, fold: int) -> NDArray[np.int64]:
@@ -213,9 +225,24 @@ def _umap(x_ND: NDArray[np.float64], *, seed: int) -> NDArray[np.float64] | None
         )
         return None
     logging.getLogger("numba").setLevel(logging.WARNING)  # its debug log holds a million lines
-    # n_jobs=1 and init="pca": the same picture every time, without a warning about either
-    reducer = umap.UMAP(n_neighbors=min(15, len(x_ND) - 1), random_state=seed, n_jobs=1, init="pca")
-    return np.asarray(reducer.fit_transform(x_ND), dtype=np.float64)
+    num_neighbours = min(15, len(x_ND) - 1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"precomputed_knn\[2\]")  # nothing is added later
+        # n_jobs=1 and init="pca": the same picture every time, without a warning about either
+        reducer = umap.UMAP(
+            n_neighbors=num_neighbours, random_state=seed, n_jobs=1, init="pca",
+            precomputed_knn=_neighbours(x_ND, num_neighbours),
+        )  # fmt: skip
+        return np.asarray(reducer.fit_transform(x_ND), dtype=np.float64)
+
+
+def _neighbours(x_ND: NDArray[np.float64], number: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return indices and distances (N, J) of each point's nearest, itself first; UMAP would compare pair by pair."""
+    distance_NN = pairwise_distances(x_ND)
+    np.fill_diagonal(distance_NN, -1.0)  # before the points that lie in the same place
+    nearest_NJ = np.argsort(distance_NN, axis=1, kind="stable")[:, :number]
+    found_NJ = np.take_along_axis(distance_NN, nearest_NJ, axis=1)
+    return nearest_NJ.astype(np.int32), np.maximum(found_NJ, 0.0).astype(np.float32)
 
 
 def _pca(x_ND: NDArray[np.float64]) -> NDArray[np.float64]:

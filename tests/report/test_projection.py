@@ -1,3 +1,4 @@
+import math
 import sys
 
 import numpy as np
@@ -82,6 +83,23 @@ def test_nearest_neighbour_accuracy_equals_scikit_learns_with_one_left_out(
     assert found == pytest.approx(100 * right / 60)
 
 
+@pytest.mark.parametrize("num_neighbours", [1, 4, 29, 40])
+def test_of_equally_near_points_the_first_are_asked(num_neighbours: int) -> None:
+    rng = np.random.default_rng(num_neighbours)
+    labels, x = rng.integers(0, 3, 30), rng.integers(0, 3, (30, 2)).astype(float)
+    right = 0
+    for index in range(30):
+        others = sorted(
+            (math.dist(x[index], x[other]), other) for other in range(30) if other != index
+        )
+        votes = [labels[other] for _, other in others[:num_neighbours]]
+        right += int(max(range(3), key=lambda label: (votes.count(label), -label)) == labels[index])
+    distance = np.array([[math.dist(a, b) for b in x] for a in x])
+    found = knn_accuracy(distance, labels, num_neighbours=num_neighbours)
+    assert 0 < right < 30 or num_neighbours == 40
+    assert found == pytest.approx(100 * right / 30)
+
+
 def test_silhouette_of_a_single_class_is_undefined() -> None:
     assert np.isnan(silhouette_score(np.zeros((3, 3)), np.array([1, 1, 1])))
 
@@ -127,6 +145,23 @@ def test_umap_gives_the_same_picture_for_the_same_seed() -> None:
 
     assert first.method == "UMAP"
     np.testing.assert_array_equal(first.xy_N2, second.xy_N2)
+
+
+@pytest.mark.slow  # compiles UMAP
+def test_umap_is_given_the_neighbours_that_it_would_find() -> None:
+    umap = pytest.importorskip("umap", reason="umap-learn is not installed (evaluation extra)")
+    x = np.random.default_rng(0).normal(size=(80, 6))
+    settings = {"n_neighbors": 15, "random_state": 1, "n_jobs": 1, "init": "pca"}
+    with pytest.warns(UserWarning, match="precomputed_knn"):
+        ours = umap.UMAP(**settings, precomputed_knn=module._neighbours(x, 15)).fit(x)
+    theirs = umap.UMAP(**settings).fit(x)
+    np.testing.assert_allclose(ours.graph_.toarray(), theirs.graph_.toarray(), atol=1e-4)
+
+
+def test_a_point_comes_before_others_in_the_same_place() -> None:
+    nearest, distance = module._neighbours(np.array([[0.0], [0.0], [2.0], [0.0]]), 3)
+    assert nearest.tolist() == [[0, 1, 3], [1, 0, 3], [2, 0, 1], [3, 0, 1]]
+    assert distance.tolist() == [[0, 0, 0], [0, 0, 0], [0, 2, 2], [0, 0, 0]]
 
 
 def test_figures_of_a_single_class_are_said_to_be_undefined() -> None:
