@@ -65,15 +65,17 @@ _e2v_venv_is_usable() {
     [ ! -e "$_e2v_venv/.emotion2vec" ] || [ "$(cut -d ' ' -f 3- "$_e2v_venv/.emotion2vec")" = "$_e2v_root" ]
 }
 
-# torch goes first, alone and pinned: nothing that comes later may bring another one. Python compiles what it imports
-# when it first does: most of the 24,000 files are never imported, and pip takes two minutes to compile them all.
+# torch goes first, alone and pinned: nothing that comes later may bring another one. pip would compile 24,000 files on
+# one core for two minutes; all cores do it at the end.
 _e2v_install() {
     local torch pip=("$_e2v_venv/bin/python" -m pip install --disable-pip-version-check --no-input --no-compile)
     [ -t 2 ] || pip+=(--quiet)
     pip+=(--constraint constraints.txt)
     torch="$(grep '^torch==' constraints.txt)" || return 1
     "${pip[@]}" setuptools "$torch" >&2 || return 1
-    "${pip[@]}" --no-build-isolation --editable ".[$_e2v_extras]" >&2
+    "${pip[@]}" --no-build-isolation --editable ".[$_e2v_extras]" >&2 || return 1
+    # some packages hold files for other Pythons: those that fail are not needed
+    PYTHONWARNINGS=ignore "$_e2v_venv/bin/python" -m compileall -qq -j 0 "$_e2v_venv/lib" >&2 || true
 }
 
 _e2v_set_up() {

@@ -74,7 +74,7 @@ def _start(tmp_path: Path, program: str) -> subprocess.Popen[str]:
     )  # fmt: skip
     assert run.stdout is not None
     seen = ""
-    while "training" not in seen:
+    while "training" not in seen.splitlines():  # warnings may hold the word too
         line = run.stdout.readline()
         assert line, seen
         seen += line
