@@ -57,6 +57,7 @@ def _fail_if_no_align(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def fail(*_: Any, **__: Any) -> None:
+        """Say what is missing."""
         raise RuntimeError(
             f"torchaudio's {function.__name__} needs its compiled extension, which cannot be loaded here "
             "(it was built for CUDA)"

@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
 
     def on_fold(number: int, total: int, runs: "Sequence[RunResult]") -> None:
+        """Print a fold's line."""
         print(fold_line(number, total, runs), flush=True)
 
     where = {"config_dir": arguments.config_dir, "on_fold": on_fold}
@@ -78,6 +79,7 @@ def _run_layers(config: "ProbeConfig", run_dir: Path, **where: Any) -> int:
     from emotion2vec.probe.layers import LAYERS_NAME, evaluate_layers
 
     def on_layer(position: int, total: int) -> None:
+        """Print which layer is next."""
         print(f"layer {position} (0 to {total - 1})", flush=True)
 
     curve = evaluate_layers(config, run_dir, on_layer=on_layer, **where)

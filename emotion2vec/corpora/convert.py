@@ -152,6 +152,7 @@ def convert(plan: Plan, audio_out: Path | None, *, num_jobs: int) -> tuple[Path,
     results: dict[int, Result] = {}
 
     def how_far() -> str:
+        """Say how many copies are there when the disk fails."""
         return f"{len(results)} of {len(plan.utterances)} copies are there"
 
     with disk_errors_as_sentence(folder, "--audio-out", how_far):

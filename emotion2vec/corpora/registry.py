@@ -69,6 +69,7 @@ def register_corpus(
     """
 
     def register(parser: Parser) -> Parser:
+        """Enter the parser and return it."""
         assert card.name not in _REGISTRY.corpora, f"{card.name} is registered twice"
         _REGISTRY.corpora[card.name] = Corpus(card, parser, card_for or (lambda _: card))
         return parser

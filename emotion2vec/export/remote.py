@@ -86,6 +86,7 @@ def fetch_model(repo_id: str, options: HubOptions) -> Path:
     )
 
     def snapshot(patterns: tuple[str, ...]) -> Path:
+        """Fetch the files of these patterns; returns their folder."""
         return Path(
             download(
                 repo_id,

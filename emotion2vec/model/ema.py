@@ -55,6 +55,7 @@ class EmaTeacher(nn.Module):
         """Follow the model to another device, but not to a lower precision."""
 
         def keep_precision(tensor: Tensor) -> Tensor:
+            """Move a tensor, at float32 at least."""
             moved = fn(tensor)
             lowered = moved.is_floating_point() and torch.finfo(moved.dtype).bits < 32
             return tensor.to(moved.device) if lowered else moved

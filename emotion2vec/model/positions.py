@@ -70,6 +70,7 @@ def alibi_slopes(num_heads: int) -> Tensor:
     power = 2 ** math.floor(math.log2(num_heads))
 
     def series(num: int) -> list[float]:
+        """Return the geometric series of a power of 2."""
         return [2.0 ** (-8.0 * (head + 1) / num) for head in range(num)]
 
     slopes = series(power) + series(2 * power)[0::2][: num_heads - power]

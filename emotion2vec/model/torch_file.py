@@ -107,6 +107,7 @@ def _read_zip(stream: IO[bytes], file: MappedFile) -> Any:
         )
 
         def load_storage(saved: Any) -> StorageRef:
+            """Find a storage's record in the archive."""
             dtype_name, key, numel = _storage_id(saved)
             record = records.get(f"{prefix}data/{key}")
             if record is None:
@@ -172,6 +173,7 @@ def _read_pickles(stream: IO[bytes], file: MappedFile) -> Any:
     storages: dict[str, StorageRef] = {}
 
     def load_storage(saved: Any) -> StorageRef:
+        """Name a storage whose bytes follow the pickles."""
         dtype_name, key, numel = _storage_id(saved)
         root = storages.setdefault(key, StorageRef(STORAGE_DTYPES[dtype_name], numel))
         if len(saved) > 5 and saved[5] is not None:

@@ -138,6 +138,7 @@ def paired_bootstrap(
     column = SCORE_NAMES.index(metric)
 
     def difference(weights_RN: np.ndarray) -> np.ndarray:
+        """Return the difference of both means in each resample, (R,)."""
         pair = [_mean_scores(one, weights_RN)[:, column] for one in (first, second)]
         result: np.ndarray = pair[0] - pair[1]
         return result

@@ -162,6 +162,7 @@ def train_runs(
         return
 
     def train(number: int, seed: int) -> RunResult:
+        """Take a run that is saved, or train it."""
         found = saved.load(number, seed) if saved else None
         if found is not None:
             return found

@@ -48,10 +48,12 @@ class _Frame:
     y_range: tuple[float, float]
 
     def x(self, value: float) -> float:
+        """Return where a value stands from the left, in pixels."""
         low, high = self.x_range
         return self.left + self.width * (value - low) / (high - low)
 
     def y(self, value: float) -> float:
+        """Return where a value stands from the top, in pixels."""
         low, high = self.y_range
         return self.top + self.height * (high - value) / (high - low)
 

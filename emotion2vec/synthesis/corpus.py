@@ -74,6 +74,7 @@ class _Item:
 
     @property
     def relative_path(self) -> Path:
+        """Where its file lies below the corpus' root."""
         return Path(self.emotion) / f"{self.speaker.id}_{self.number:03d}.wav"
 
 

@@ -15,11 +15,15 @@ from emotion2vec.model.emotion2vec import Emotion2VecPretraining
 from emotion2vec.structs import PretrainBatch
 from tests.model.test_fast_paths import QUIET, SMALL, make_batch, make_model
 
+NEEDS_COMPILER = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="inductor needs a C++ compiler"
+)
+
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize(
-    ("attention", "backend"), [("plain", "inductor"), ("blockwise", "aot_eager")]
+    ("attention", "backend"),
+    [pytest.param("plain", "inductor", marks=NEEDS_COMPILER), ("blockwise", "aot_eager")],
 )
 def test_compiled_layers_equal_plain_ones_and_are_compiled_once_for_all_lengths(
     attention: str, backend: str

@@ -21,11 +21,11 @@ import json, re, sys, time
 from pathlib import Path
 from emotion2vec.model.checkpoint import load_encoder
 # processor time, which other programs on the machine lengthen little; on an idle one the clock shows about the same
-start = time.process_time()
+start, clock = time.process_time(), time.monotonic()
 load_encoder(Path(sys.argv[1]))
 # ru_maxrss would count the memory of the process that started this one
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
-print(json.dumps([time.process_time() - start, peak / 1e9]))
+print(json.dumps([time.process_time() - start, time.monotonic() - clock, peak / 1e9]))
 """
 
 
@@ -57,6 +57,7 @@ def test_the_encoder_of_a_base_model_is_loaded_in_ten_seconds_and_two_gigabytes(
         )
     finally:
         path.unlink()
-    seconds, peak = json.loads(done.stdout)
+    seconds, clock, peak = json.loads(done.stdout)
     assert seconds < SECONDS
+    assert clock < 3 * SECONDS, "it waits for something else than a core"
     assert peak < GIGABYTES
