@@ -36,9 +36,10 @@ torchrun, else n of the GPUs. Exit status: 0 done, 1 with one 'error: ...' sente
 USAGE
 }
 
-# Paths and values may hold what Hydra's grammar gives a meaning to: quote them.
+# Paths and values may hold what Hydra's grammar gives a meaning to: quote them. Backslashes count only before a quote,
+# which ends the value too.
 quoted() {
-    printf "'%s'" "${1//\'/\\\'}"
+    printf "'%s'" "$(printf '%s' "$1" | sed -E "s/(\\\\*)'/\\1\\1\\\\'/g; s/(\\\\+)\$/\\1\\1/")"
 }
 
 # Hydra may change the working directory before these are read: make them absolute here.

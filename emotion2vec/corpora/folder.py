@@ -29,8 +29,8 @@ CARD = CorpusCard(
     url="",
     language="",
     labels=(),
-    layout="any tree of audio files; the parent folder's name is the label, or give --labels CSV with the "
-    f"columns {','.join(_CSV_COLUMNS)} (path is enough)",
+    layout="any tree of audio files, linked folders included; the parent folder's name is the label, or give "
+    f"--labels CSV with the columns {','.join(_CSV_COLUMNS)} (path is enough)",
     options=(
         CorpusOption("labels", "table of the files and what is known of them (--labels)"),
         CorpusOption("speaker_pattern", "where a path names its speaker (--speaker-pattern)"),

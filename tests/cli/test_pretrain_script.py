@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +97,15 @@ def test_relative_paths_become_absolute(
 ) -> None:
     lines = pretrain("tiny", override).stdout.splitlines()
     assert expected.replace("{here}", str(tmp_path / "here")) in lines
+
+
+@pytest.mark.parametrize(
+    "place", ["/it's", "/a\\b", "/a\\'b", "/a\\\\'b", "/a, b[c]", "/ends with\\"]
+)
+def test_hydra_reads_a_place_as_it_is_written(pretrain, place: str) -> None:
+    lines = pretrain("tiny", f"+model.init_from={place}").stdout.splitlines()
+    (override,) = [line for line in lines if line.startswith("+model.init_from=")]
+    assert OverridesParser.create().parse_override(override).value() == place
 
 
 def test_a_config_for_cpu_is_one_process_on_a_machine_with_gpus_too(
