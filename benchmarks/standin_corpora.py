@@ -5,6 +5,7 @@ acted corpora) they are the corpus' own; ids of corpora whose own partition is u
 labels are drawn along its dialogues, so that an emotion can be predicted from what was heard before. Paper: Table 1.
 """
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -95,6 +96,7 @@ def corpus_names() -> tuple[str, ...]:
     return tuple(sorted({*_FOLD_FILES, *_PARTITIONED, "emovo", "iemocap"}))
 
 
+@functools.cache
 def standin_utterances(corpus: str, *, scale: float = 1.0) -> tuple[Utterance, ...]:
     """Make the utterances of one corpus; a pure function of its arguments.
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from pathlib import Path
 
 # Several test processes share the cores; threads inside each would only fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -10,6 +11,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import pytest
 
+TESTS = Path(__file__).parent
+
 
 def _cuda_is_available() -> bool:
     import torch
@@ -17,8 +20,19 @@ def _cuda_is_available() -> bool:
     return torch.cuda.is_available()
 
 
+# Two processes share the files in this order: the longest first, so that none is left over at the end.
+LONG_FILES = (
+    "integration/test_resume.py",
+    "integration/test_processes.py",
+    "integration/test_data2vec.py",
+    "integration/test_run.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked `gpu` or `fairseq` where there is none, and say so."""
+    """Put the longest files first; skip tests marked `gpu` or `fairseq` where there is none, and say so."""
+    rank = {str(TESTS / name): number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: rank.get(str(item.path), len(rank)))
     marked = {name: [i for i in items if i.get_closest_marker(name)] for name in ("gpu", "fairseq")}
     if marked["gpu"] and not _cuda_is_available():
         for item in marked["gpu"]:

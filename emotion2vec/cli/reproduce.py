@@ -58,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         Emotion2VecError: Nothing to do, or a wrong name, folder or override.
     """
+    from emotion2vec.errors import ConfigError
     from emotion2vec.reproduction.execute import run_cells
     from emotion2vec.reproduction.launch import launch
     from emotion2vec.reproduction.outputs import write_outputs
@@ -66,19 +67,29 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list:
         _print_list(plan, arguments)
         return 0
+    problem = None
     if arguments.launcher:
         again = "the same command with --collect instead of --launcher writes the tables of what is finished"
         print(f"launching; if this is interrupted, {again}", flush=True)
-        launch(plan, arguments.out, config_dir=arguments.config_dir, launcher=arguments.launcher,
-               overrides=launcher_overrides)  # fmt: skip
+        try:
+            launch(plan, arguments.out, config_dir=arguments.config_dir, launcher=arguments.launcher,
+                   overrides=launcher_overrides)  # fmt: skip
+        except ConfigError as error:
+            # a job may have died: what the others have finished is shown all the same
+            problem = error
     outcomes = run_cells(
         plan, arguments.out, config_dir=arguments.config_dir, on_outcome=_print_outcome,
         collect=arguments.collect or bool(arguments.launcher),
     )  # fmt: skip
+    if problem is not None and not any(outcome.result for outcome in outcomes):
+        raise problem
     written = write_outputs(plan, outcomes, arguments.out, with_report=not arguments.no_report)
     for path in written:
         print(f"written: {path}")
-    return _print_counts(outcomes)
+    status = _print_counts(outcomes)
+    if problem is not None:
+        raise problem
+    return status
 
 
 def _plan(arguments: argparse.Namespace) -> tuple["Plan", list[str]]:

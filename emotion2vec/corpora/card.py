@@ -64,6 +64,7 @@ class CorpusCard:
         synthetic: True when no human spoke; shown in every result.
         option_labels: Labels that occur only when an option asks for them; `corpus.json` lists those that do.
         splits_share_speakers: True when the corpus' own splits have speakers in common.
+        num_too_short: Utterances of the release that are shorter than one frame of the model, so nobody can use them.
         extra: Further facts that a user's own card.json holds; kept, not interpreted.
     """
 
@@ -85,12 +86,13 @@ class CorpusCard:
     synthetic: bool = False
     option_labels: tuple[str, ...] = ()
     splits_share_speakers: bool = False
+    num_too_short: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the card's part of `corpus.json`; `expected` holds the paper's counts."""
         values = asdict(self)
         extra, paper = values.pop("extra"), values.pop("paper")
-        for name in ("options", "ignored", "access", "option_labels"):
+        for name in ("options", "ignored", "access", "option_labels", "num_too_short"):
             values.pop(name)  # how to prepare it, not what it is
         return {**extra, **values, "expected": paper}

@@ -71,6 +71,7 @@ CARD = CorpusCard(
             "labelled_only",
             "true: leave out segments without a score; default false",
             ("false", "true"),
+            {"true": Counts(utterances=23259)},
         ),
     ),
     ignored=("Videos/*/Combined/*", "Segmented_Audio/*/*"),

@@ -62,6 +62,7 @@ CARD = CorpusCard(
         "Order and turns follow the utterance's number; times are in frames of 1/25 s from the dialogue's begin.",
         "Two recordings are shorter than 25 ms, one frame of the model: they are named and not used.",
     ),
+    num_too_short=2,
 )
 
 

@@ -14,7 +14,7 @@ import os
 import re
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -165,8 +165,10 @@ def log_batch(
         os.fsync(file.fileno())
 
 
-def copy_rows(source: BinaryIO, target: BinaryIO, num_bytes: int) -> None:
-    """Copy so many bytes of rows from where the source, a file of rows, stands.
+def copy_rows(
+    source: BinaryIO, targets: Sequence[Callable[[bytes], object]], num_bytes: int
+) -> None:
+    """Give so many bytes of rows to each target, from where the source, a file of rows, stands.
 
     Raises:
         FeatureStoreError: It ends before.
@@ -178,7 +180,8 @@ def copy_rows(source: BinaryIO, target: BinaryIO, num_bytes: int) -> None:
                 f"{source.name}: lacks {num_bytes} bytes of rows that its journal tells of; the file was cut: "
                 "give --overwrite to extract again"
             )
-        target.write(piece)
+        for target in targets:
+            target(piece)
         num_bytes -= len(piece)
 
 

@@ -79,6 +79,7 @@ class StoredRows:
     def _picker(self, layer: str) -> Callable[[np.ndarray], np.ndarray]:
         """Return what picks a layer of rows (n, L, D)."""
         num_layers = self.rows.shape[1] if self.rows.ndim == 3 else 1
+        self._refuse_other_layers(layer, num_layers)
         if layer == _LAST4 and self.layers != _LAST4:
             if num_layers < 4:
                 raise FeatureStoreError(
@@ -104,6 +105,24 @@ class StoredRows:
                 "extract with --layers all, or choose another layer"
             )
         return lambda rows: rows[:, position] if rows.ndim == 3 else rows
+
+    def _refuse_other_layers(self, layer: str, num_layers: int) -> None:
+        """Refuse what would be another layer under the name of the one that is wanted."""
+        own = ""
+        if self.layers == _LAST4 and layer in ("last", "mean"):
+            own = f"layer={_LAST4}"
+        elif self.layers[:1].isdigit() and layer in ("last", "mean", _LAST4):
+            own = "layer=0, the first of those, or another position"
+        if own:
+            raise FeatureStoreError(
+                f"{self.path}: layer={layer} is wanted, but the store was extracted with --layers {self.layers}; say "
+                f"{own}, or extract with --layers all"
+            )
+        if layer == "mean" and num_layers == 1:
+            raise FeatureStoreError(
+                f"{self.path}: the mean of all layers is wanted, but the store has one (layers {self.layers}); extract "
+                "with --layers all"
+            )
 
     def _pieces(self, positions: np.ndarray) -> Iterator[np.ndarray]:
         """Cut the positions into neighbours of the file that fit a piece together."""

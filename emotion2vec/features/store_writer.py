@@ -199,14 +199,15 @@ class FeatureStoreWriter:
             raise FeatureStoreError(
                 f"none of {len(self._manifest.utterances)} utterances could be used, e.g. {name}{reason}"
             )
-        self._write_rows(kept)
+        rows_sha256 = self._write_rows(kept)
         write_lines(self.paths.lengths, [str(self._blocks[index].count) for index in kept])
         utterances = [self._manifest.utterances[index] for index in kept]
         # as in a manifest: a label that is unknown is empty, and a store without any has no such file
         if any(utterance.label is not None for utterance in utterances):
             lines = [f"{utterance.id}\t{utterance.label or ''}" for utterance in utterances]
             write_lines(self.paths.emo, lines)
-        write_lines(self.paths.json, [json.dumps(self._header(kept), indent=1, ensure_ascii=False)])
+        header = {"rows_sha256": rows_sha256, **self._header(kept)}
+        write_lines(self.paths.json, [json.dumps(header, indent=1, ensure_ascii=False)])
         self._remove_partial(patience_s=_LEAVING_S)
         remove_leftovers(self.paths)
         self.is_complete = True
@@ -237,14 +238,15 @@ class FeatureStoreWriter:
             count += len(piece)
         return count
 
-    def _write_rows(self, kept: Sequence[int]) -> None:
-        """Copy the rows from the partial files to `<split>.npy`.
+    def _write_rows(self, kept: Sequence[int]) -> str:
+        """Copy the rows from the partial files to `<split>.npy`; returns their SHA-256.
 
         Through a small buffer: a mapped file would count as memory of this process, hours of audio as gigabytes.
         """
         assert self._tail is not None
         total = sum(self._blocks[index].count for index in kept)
         shape = {"descr": "<f4", "fortran_order": False, "shape": (total, *self._tail)}
+        digest = hashlib.sha256()
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self.paths.npy))
             target = stack.enter_context(temporary.open("wb"))
@@ -257,8 +259,9 @@ class FeatureStoreWriter:
                 block = self._blocks[index]
                 source = sources[block.rows]
                 source.seek(block.first * self._row_bytes())
-                copy_rows(source, target, block.count * self._row_bytes())
+                copy_rows(source, [target.write, digest.update], block.count * self._row_bytes())
             target.flush()
+        return digest.hexdigest()
 
     def _header(self, kept: Sequence[int]) -> dict[str, Any]:
         """Build `<split>.json`."""

@@ -62,6 +62,9 @@ class ProbeConfig:
     label_map: Dict[str, str] = _field(
         {}, "renames labels before `labels` applies, e.g. {excited: happy}"
     )
+    leave_out_unsplit: bool = _field(
+        False, "leave out utterances that are in no part of the corpus' own partition"
+    )
     rule: str = _field("random_kfold", f"how folds are made: one of {FOLD_RULES}")
     group_by: str = _field("speaker", f"what group rules keep apart: one of {GROUPS}")
     num_folds: int = _field(10, "parts of the k-fold rules")
@@ -192,6 +195,10 @@ class ProbeConfig:
         if self.valid_fraction is not None and not 0 < self.valid_fraction < 1:
             problems.append(
                 f"valid_fraction must lie between 0 and 1, but is {self.valid_fraction}"
+            )
+        if self.valid_fraction is not None and self.rule == "leave_one_speaker_out":
+            problems.append(
+                "valid_fraction does nothing with rule=leave_one_speaker_out: the others of the session validate"
             )
         if (self.rule == "holdout") != (self.test_fraction is not None):
             problems.append(

@@ -15,10 +15,12 @@ from emotion2vec.data.manifest import Manifest, read_card
 from emotion2vec.errors import FeatureStoreError
 from emotion2vec.features.store import CheckpointIdentity, StoreSettings
 from emotion2vec.features.store_writer import Computed, FeatureStoreWriter
+from emotion2vec.model.checkpoint import file_sha256
 from emotion2vec.progress import progress
 
 logger = logging.getLogger(__name__)
 
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _BATCH = 32
 _MAX_TOKENS = 512  # BERT's positions
 
@@ -49,7 +51,11 @@ def write_text_store(
         logger.warning("%s: %d of %d utterances have no text: they count as empty ones",
                        folder, silent, len(texts))  # fmt: skip
     name = Path(model).name
-    identity = CheckpointIdentity(name, None, "text")
+    weights = next((path for file in _WEIGHTS if (path := Path(model) / file).is_file()), None)
+    # of a model on the hub its whole name is all that is known before it is loaded
+    identity = CheckpointIdentity(
+        name if weights else model, file_sha256(weights) if weights else None, "text"
+    )
     settings = StoreSettings(name, identity, "last", "utterance", "tokens", "float32", 0.0)
     writer = FeatureStoreWriter(out, manifest=manifest, settings=settings, card=read_card(folder))
     if writer.is_complete:

@@ -12,6 +12,7 @@ from typing import Any
 from emotion2vec.data.splits import Fold, count_share
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
+from emotion2vec.seeding import derive_seed
 
 FOLD_SCHEMA_VERSION = 1
 PARTS = ("train", "valid", "test")
@@ -31,6 +32,7 @@ class FoldSet:
         rule: Rule of `data/splits.py`.
         seed: Seed of the rule.
         group_by: What the rule keeps apart; None for a rule without groups.
+        valid_fraction: What the rule was asked to take from training for validation; None leaves it to the rule.
         source: `rule`, or the name of the fold file.
     """
 
@@ -38,7 +40,14 @@ class FoldSet:
     rule: str
     seed: int
     group_by: str | None
+    valid_fraction: float | None
     source: str
+
+    @property
+    def digest(self) -> str:
+        """What tells these parts from others, whatever the order of their ids."""
+        parts = [[sorted(getattr(fold, part)) for part in PARTS] for fold in self.folds]
+        return f"{derive_seed(json.dumps(parts)):016x}"
 
 
 def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> str:
@@ -54,7 +63,7 @@ def fold_file_text(folds: FoldSet, config: ProbeConfig, corpus: str | None) -> s
         "rule": folds.rule,
         "seed": folds.seed,
         "group_by": folds.group_by,
-        "valid_fraction": config.valid_fraction,
+        "valid_fraction": folds.valid_fraction,
     }
     lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
     parts = [asdict(fold) for fold in folds.folds]
@@ -88,7 +97,14 @@ def read_fold_file(path: Path) -> FoldSet:
             raise ProtocolError(
                 f"{path}: schema_version is {data['schema_version']}, expected {FOLD_SCHEMA_VERSION}"
             )
-        return FoldSet(folds, data["rule"], data["seed"], data.get("group_by"), path.name)
+        return FoldSet(
+            folds,
+            data["rule"],
+            data["seed"],
+            data.get("group_by"),
+            data.get("valid_fraction"),
+            path.name,
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise ProtocolError(
             f"{path}: not a fold file ({type(error).__name__}: {error}); write it again"
@@ -99,10 +115,11 @@ def check_fold_file(folds: FoldSet, config: ProbeConfig) -> None:
     """Refuse a fold file that was not made as the config says: an override such as `num_folds=5` would do nothing.
 
     Raises:
-        ProtocolError: Rule, seed, group or number of folds differ.
+        ProtocolError: Rule, seed, group, number of folds or share of validation differ.
     """
     asked: dict[str, Any] = {"rule": config.rule, "fold_seed": config.fold_seed}
     found: dict[str, Any] = {"rule": folds.rule, "fold_seed": folds.seed}
+    asked["valid_fraction"], found["valid_fraction"] = config.valid_fraction, folds.valid_fraction
     if folds.group_by:
         asked["group_by"], found["group_by"] = config.group_by, folds.group_by
     if folds.rule in ("random_kfold", "group_kfold"):

@@ -98,7 +98,9 @@ def _load_own_vectors(
             f"e.g. {missing[:3]}; extract both from one manifest"
         )
     positions = np.array([place[name] for name in chosen.rows.ids], dtype=np.int64)
-    return torch.from_numpy(store.load("last", positions)), store.header
+    # of a store of one layer that one, whichever it is
+    layer = "last" if store.rows().ndim == 3 else "0"
+    return torch.from_numpy(store.load(layer, positions)), store.header
 
 
 def _check_memory(

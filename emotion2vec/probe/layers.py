@@ -95,6 +95,7 @@ def _write_curve(entries: list[dict[str, Any]], store: FeatureStore, run_dir: Pa
         "protocol": result["protocol"],
         "corpus": result["corpus"],
         "synthetic": result["synthetic"],
+        "valid_is_test": result["valid_is_test"],
         "features": store.header,
         "layers": entries,
         "best": best,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotion2vec.data import splits as split_rules
+from emotion2vec.data.splits import Fold
 from emotion2vec.errors import ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.fold_file import PARTS, SINGLE_FOLD_RULES, FoldSet
@@ -66,11 +67,11 @@ class FoldReport:
 
 
 def select_utterances(rows: Rows, config: ProbeConfig, source: str) -> EvaluationSet:
-    """Rename and filter labels.
+    """Rename and filter labels, and leave out what is in no part of the corpus' partition where the protocol says so.
 
     Args:
         rows: All utterances.
-        config: `label_map` and `labels`.
+        config: `label_map`, `labels`, `leave_out_unsplit`.
         source: Where they come from, for messages.
 
     Raises:
@@ -93,10 +94,18 @@ def select_utterances(rows: Rows, config: ProbeConfig, source: str) -> Evaluatio
         raise ProtocolError(
             f"{source}: all labels are {names[0]!r}; at least two different ones are needed"
         )
-    positions = [position for position, label in enumerate(mapped) if label in names]
+    unsplit = [config.leave_out_unsplit and not split for split in rows.splits]
+    positions = [
+        position
+        for position, label in enumerate(mapped)
+        if label in names and not unsplit[position]
+    ]
     if len(positions) < len(mapped):
         others = Counter(label or "without a label" for label in mapped if label not in names)
-        counts = ", ".join(f"{label} {number}" for label, number in sorted(others.items()))
+        others["in no part of the corpus' partition"] = sum(
+            label in names and outside for label, outside in zip(mapped, unsplit, strict=True)
+        )
+        counts = ", ".join(f"{label} {number}" for label, number in sorted((+others).items()))
         logger.warning("%s: %d of %d utterances are left out: %s",
                        source, len(mapped) - len(positions), len(mapped), counts)  # fmt: skip
     kept = Rows(rows.ids, mapped, rows.speakers, rows.sessions, rows.splits).take(positions)
@@ -144,10 +153,26 @@ def make_folds(rows: Rows, config: ProbeConfig) -> FoldSet:
             seed=seed,
         )
     else:
-        folds = split_rules.official(
-            rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=seed
+        folds = _official(rows, config)
+    return FoldSet(folds, config.rule, seed, group_by if grouped else None, fraction, "rule")
+
+
+def _official(rows: Rows, config: ProbeConfig) -> tuple[Fold, ...]:
+    outside = [name for name, split in zip(rows.ids, rows.splits, strict=True) if not split]
+    if outside:
+        raise ProtocolError(
+            f"{len(outside)} of {len(rows.ids)} utterances are in no part of the corpus' partition, e.g. "
+            f"{outside[:3]}; add it to utterances.tsv and extract again, leave them out with leave_out_unsplit=true, "
+            "or use a random protocol"
         )
-    return FoldSet(folds, config.rule, seed, group_by if grouped else None, "rule")
+    fraction = config.valid_fraction
+    if fraction is not None and "valid" in rows.splits:
+        raise ProtocolError(
+            f"valid_fraction={fraction} would do nothing: the corpus has a validation part of its own; drop it"
+        )
+    return split_rules.official(
+        rows.ids, rows.splits, valid_fraction=fraction or 0.1, seed=config.fold_seed
+    )
 
 
 def check_folds(folds: FoldSet, rows: Rows) -> FoldReport:

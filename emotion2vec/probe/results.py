@@ -225,6 +225,7 @@ def _folds_json(evaluation: Evaluation) -> dict[str, Any]:
         "seed": evaluation.folds.seed,
         "group_by": evaluation.folds.group_by,
         "source": evaluation.folds.source,
+        "digest": evaluation.folds.digest,
         "num_speakers": evaluation.report.num_speakers,
         "shared_speakers": list(evaluation.report.shared_speakers),
     }

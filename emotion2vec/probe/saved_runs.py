@@ -1,12 +1,13 @@
 """Keeps the runs that are done, so that a protocol that was interrupted goes on where it stopped.
 
-In: `RunResult`s as they come. Out: a file for each in `runs/` of the protocol's folder, until `result.json` is there.
+In: `RunResult`s as they come. Out: a file for each in the protocol's folder, until there is a result.
 Files are of one set of settings, features and folds and one version of this program; those of another are not read.
 """
 
+import contextlib
 import json
 import logging
-import shutil
+import re
 import zipfile
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from emotion2vec.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "runs"
+FOLDER = "unfinished_runs"
+_NAME = re.compile(r"[0-9a-f]{16}_fold\d{3,}_seed-?\d+\.npz")
 _ARRAYS = ("confusion_KK", "embeddings_NH", "predicted_N", "layer_weights_L")
 _NUMBERS = ("best_epoch", "valid_wa", "valid_ua", "lr")
 
@@ -69,5 +71,10 @@ class SavedRuns:
 
 
 def remove_saved_runs(run_dir: Path) -> None:
-    """Remove the runs of a protocol whose result is written: it holds what they held."""
-    shutil.rmtree(run_dir / FOLDER, ignore_errors=True)
+    """Remove the runs of a protocol whose result is written: it holds what they held. Other files there stay."""
+    folder = run_dir / FOLDER
+    with contextlib.suppress(OSError):  # the folder is not there, or others' files are in it
+        for path in folder.iterdir():
+            if _NAME.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        folder.rmdir()

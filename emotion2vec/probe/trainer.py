@@ -228,7 +228,8 @@ def _train_round(
     config: ProbeConfig,
 ) -> list[float]:
     """Go through each run's batches; returns the mean loss of an utterance for each run."""
-    at_once = len(runs) > 1 or runs[0].features.device.type == "cuda"
+    # the last group may be of one run: it is computed as the others are
+    at_once = max(len(runs), config.runs_together) > 1 or runs[0].features.device.type == "cuda"
     backward: Callable[[Sequence[Share]], torch.Tensor] = (
         backward_together if at_once else backward_in_pieces
     )

@@ -177,6 +177,12 @@ def _refuse_other_answers(
             f"{where}: {len(moved)} utterances are tested in another fold, e.g. {a.ids[moved[0]]!r}; run both with one "
             "fold file or fold_seed"
         )
+    one, other = ((result.raw.get("folds") or {}).get("digest") for result in results)
+    if one and other and one != other:  # older versions wrote none
+        raise ReportError(
+            f"{where}: their folds train or validate on other utterances; run both with one fold file, or the same "
+            "fold_seed and valid_fraction"
+        )
     if a.seeds != b.seeds:
         raise ReportError(
             f"{where}: seeds {list(a.seeds)} and {list(b.seeds)}; run both with the same seeds"

@@ -249,7 +249,7 @@ def _skipped_section(skipped: Sequence[tuple[str, str]]) -> str:
         num_text_columns=2,
     )
     shown = render_details(
-        f"{len(skipped)} that were skipped, and why", render_table(table, name="Not run")
+        f"{len(skipped)} without a result, and why", render_table(table, name="Not run")
     )
     return f'<h2 id="skipped">Not run</h2><section class="card">{shown}</section>'
 

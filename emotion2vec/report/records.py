@@ -127,13 +127,18 @@ class ProbeResult:
 
     @property
     def inputs(self) -> str:
-        """What the head was given, as `paper.INPUTS` names it."""
+        """What the head was given, as `paper.INPUTS` names it, or `pooled`: one vector an utterance, not its tokens."""
         if self.raw.get("modality"):
             return str(self.raw["modality"])
         if self.raw.get("utterance_features"):
             return "both"
-        granularity = self.raw["features"].get("granularity")
-        return "utterance" if granularity == "utterance" else "frames"
+        features = self.raw["features"]
+        if features.get("granularity") != "utterance":
+            return "frames"
+        if features.get("utterance_from") == "tokens":
+            return "utterance"
+        # SUPERB's head averages before anything that is not linear: there both are one
+        return "frames" if self.raw.get("head") == "superb" else "pooled"
 
 
 @dataclass(frozen=True)

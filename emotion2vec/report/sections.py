@@ -188,6 +188,7 @@ def _render_layers(task: Task) -> str:
         for curve in task.curves
     )
     badges = [SYNTHETIC_BADGE] if any(curve.synthetic for curve in task.curves) else []
+    badges += [OPTIMISTIC_BADGE] if any(curve.starred for curve in task.curves) else []
     cut = f" The first {MAX_LINES} of {len(task.curves)}." if len(task.curves) > MAX_LINES else ""
     return (
         f"<h4>Layer by layer{render_badges(badges)}</h4>"

@@ -14,7 +14,7 @@ from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.probe.run import compose_config
 from emotion2vec.report.paper import PaperTable, Row, paper_tables
 from emotion2vec.report.tables import OPTIMISTIC_BADGE, SYNTHETIC_BADGE
-from emotion2vec.reproduction.coverage import measure_coverage
+from emotion2vec.reproduction.coverage import measure_coverage, why_no_folds
 from emotion2vec.reproduction.library import Library, StoreEntry, known_rows
 
 # what the tables decide themselves -> how to say it
@@ -246,23 +246,30 @@ class _CellMaker:
 
     def _finished(self, cell: Cell, config: ProbeConfig) -> Cell:
         """Fill in folds and badges; an incomplete corpus is evaluated only where that was asked for."""
-        first = cell.entries[0]
-        coverage = measure_coverage(config, first, self._request.config_dir)
+        first, is_spoken = cell.entries[0], isinstance(config, ConversationConfig)
+        coverage = measure_coverage(config, cell.entries, self._request.config_dir)
         synthetic = any(entry.synthetic for entry in cell.entries)
         badges = [SYNTHETIC_BADGE] if synthetic else []
         badges += [OPTIMISTIC_BADGE] if config.starred else []
-        if first.kind == "utterance" and not isinstance(config, ConversationConfig):
+        # SUPERB's head averages before anything that is not linear: there both are one
+        if first.kind == "utterance" and not is_spoken and config.head != "superb":
             badges.append(POOLED_BADGE)
         if not coverage.is_complete:
             counts = f"{coverage.found} of {coverage.expected} utterances"
             if not synthetic and not self._request.partial:
+                how = "" if coverage.folds_fit else " with folds by rule"
                 reason = (
-                    f"{first.folder} holds only {counts} of {first.corpus}; extract the whole corpus, or give "
-                    "--partial to evaluate what is there with folds by rule"
+                    f"{coverage.entry.folder} holds only {counts} of {first.corpus}; extract the whole corpus, or give "
+                    f"--partial to evaluate what is there{how}"
                 )
                 return replace(cell, reason=reason)
             badges += [] if synthetic else [f"{PARTIAL_BADGE} {counts}"]
+        if not coverage.folds_fit:
             config = replace(config, fold_file=None)
+        if not coverage.is_complete and not is_spoken:
+            reason = why_no_folds(config, first)
+            if reason:
+                return replace(cell, reason=reason)
         config.validate()
         return replace(cell, config=config, badges=tuple(badges))
 

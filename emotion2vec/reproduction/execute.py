@@ -25,7 +25,7 @@ from emotion2vec.progress import progress
 from emotion2vec.reproduction.cells import Cell, Plan
 
 _IDENTITY = "cell.json"
-_FAILURE = "failed.txt"
+_FAILURE = "failed.json"
 # where the inputs lie and how they are computed with does not change a result
 _NOT_IDENTITY = (
     "features", "utterance_features", "text_features", "manifest", "device", "jobs", "runs_together",
@@ -77,8 +77,8 @@ def run_cells(
         outcome = look_up(cell, out, config_dir)
         if outcome.state == "open" and not collect:
             outcome = run_cell(cell, outcome.folder, config_dir)
-        elif outcome.state == "open" and (failure := outcome.folder / _FAILURE).is_file():
-            outcome = Outcome(cell, "failed", outcome.folder, failure.read_text("utf-8").strip())
+        elif outcome.state == "open" and (reason := _failure(cell, outcome.folder, config_dir)):
+            outcome = Outcome(cell, "failed", outcome.folder, reason)
         on_outcome(outcome)
         outcomes.append(outcome)
     return outcomes
@@ -115,10 +115,26 @@ def run_cell(cell: Cell, folder: Path, config_dir: Path) -> Outcome:
         write_text(folder / _IDENTITY, json.dumps(identity, indent=1) + "\n")
     except (Emotion2VecError, OSError, MemoryError, torch.OutOfMemoryError) as error:
         sentence = " ".join(str(error).split()) or "out of memory"
-        with contextlib.suppress(OSError):  # a full disk has no place for its own failure
-            write_text(folder / _FAILURE, sentence + "\n")
+        write_failure(cell, folder, config_dir, sentence)
         return Outcome(cell, "failed", folder, sentence)
     return Outcome(cell, "done", folder)
+
+
+def write_failure(cell: Cell, folder: Path, config_dir: Path, sentence: str) -> None:
+    """Leave a note of why a cell has failed, for `collect`; it counts as long as the cell would be made alike."""
+    with contextlib.suppress(OSError):  # a full disk has no place for its own failure
+        note = {**_identity(cell, config_dir), "reason": sentence}
+        write_text(folder / _FAILURE, json.dumps(note, indent=1) + "\n")
+
+
+def _failure(cell: Cell, folder: Path, config_dir: Path) -> str:
+    """Return why a cell has failed; empty where it has not, or would be made in another way now."""
+    try:
+        note = json.loads((folder / _FAILURE).read_text("utf-8"))
+        reason = str(note.pop("reason"))
+        return reason if note == _identity(cell, config_dir) else ""
+    except (OSError, ValueError, KeyError, AttributeError):
+        return ""
 
 
 def train(config: ProbeConfig, folder: Path, config_dir: Path) -> None:

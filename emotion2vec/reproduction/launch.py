@@ -4,6 +4,7 @@ In: `Plan`. Out: folders of the cells, as `execute.py` writes them; it is the re
 Hydra runs, once for each cell.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -20,10 +21,10 @@ from emotion2vec.files import write_text
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.conversation_config import ConversationConfig
 from emotion2vec.reproduction.cells import Cell, Plan
-from emotion2vec.reproduction.execute import look_up, run_cell
+from emotion2vec.reproduction.execute import look_up, run_cell, write_failure
 from emotion2vec.reproduction.library import StoreEntry
 
-JOBS_FILE = "jobs.json"
+LOGS = "launcher"
 _KINDS = {"probe": ProbeConfig, "conversation": ConversationConfig}
 
 
@@ -40,34 +41,43 @@ def launch(
         overrides: Settings of the launcher, `hydra.launcher.NAME=VALUE`.
 
     Raises:
-        ConfigError: Hydra cannot run the jobs.
+        ConfigError: Hydra cannot run the jobs, or one of them has died; others may have finished.
     """
     todo = [cell for cell in plan.cells.values() if look_up(cell, out, config_dir).state == "open"]
     if not todo:
         return
-    out.mkdir(parents=True, exist_ok=True)
-    path = (out / JOBS_FILE).resolve()
     contents = {"out": str(out.resolve()), "config_dir": str(config_dir.resolve()),
                 "cells": {cell.name: _as_json(cell) for cell in todo}}  # fmt: skip
-    write_text(path, json.dumps(contents, indent=1) + "\n")
+    text = json.dumps(contents, indent=1) + "\n"
+    # jobs of an earlier command may still wait to read theirs
+    folder = (out / LOGS / hashlib.sha256(text.encode()).hexdigest()[:12]).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "jobs.json"
+    write_text(path, text)
     command = [
         sys.executable, "-m", "emotion2vec.reproduction.job", "--multirun", f"hydra/launcher={launcher}",
-        f"hydra.sweep.dir={_quoted(str(path.parent / 'launcher'))}", f"jobs_file={_quoted(str(path))}",
+        f"hydra.sweep.dir={_quoted(str(folder))}", f"jobs_file={_quoted(str(path))}",
         f"cell={','.join(cell.name for cell in todo)}", *overrides,
     ]  # fmt: skip
     done = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True, env=os.environ)
     if done.returncode != 0:
         raise ConfigError(
-            f"Hydra's launcher {launcher!r} ended with status {done.returncode}: {_essence(done.stderr)}; check its "
-            "name and hydra.launcher.* (submitit comes with pip install 'emotion2vec[slurm]')"
+            f"Hydra's launcher {launcher!r} ended with status {done.returncode}: {_essence(done.stderr)}; where no "
+            "job has begun check its name and hydra.launcher.* (submitit: pip install 'emotion2vec[slurm]'), else "
+            f"see the jobs' logs in {folder}; the same command goes on with the cells that are not finished"
         )
 
 
 def run_job(jobs_file: Path, name: str) -> None:
     """Run one cell of a jobs file; a failure is written to its folder, where `reproduce` finds it."""
     contents = json.loads(jobs_file.read_text(encoding="utf-8"))
-    out, config_dir = Path(contents["out"]), Path(contents["config_dir"])
-    run_cell(_from_json(contents["cells"][name]), out / "cells" / name, config_dir)
+    folder, config_dir = Path(contents["out"]) / "cells" / name, Path(contents["config_dir"])
+    cell = _from_json(contents["cells"][name])
+    try:
+        run_cell(cell, folder, config_dir)
+    except Exception as error:  # a bug: the log has its traceback
+        write_failure(cell, folder, config_dir, f"{type(error).__name__}: {error}")
+        raise
 
 
 def _as_json(cell: Cell) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 In: folders and names of the command line. Out: `Library` for `cells.py`. A store's own description says what it holds.
 """
 
+import hashlib
+import json
 import logging
 import os
 import re
@@ -76,8 +78,12 @@ class StoreEntry:
     @property
     def fingerprint(self) -> str:
         """What tells its contents from another's; of a store of another program, the time it was written."""
-        rows = self.store.paths.npy.stat()
-        return f"{self._get('fingerprint') or rows.st_mtime_ns}:{rows.st_size}"
+        store, rows = self.store, self.store.paths.npy.stat()
+        lists = json.dumps(
+            [store.ids, store.labels, store.speakers, store.sessions, store.splits]
+        ).encode()
+        known = self._get("rows_sha256") or self._get("fingerprint") or rows.st_mtime_ns
+        return f"{known}:{rows.st_size}:{hashlib.sha256(lists).hexdigest()[:16]}"
 
     def serves(self, layer: str) -> bool:
         """Tell whether a probe can read this `layer` from it."""

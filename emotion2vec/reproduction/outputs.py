@@ -49,7 +49,7 @@ def write_outputs(
         written += _write_figure(number, [shown[name] for name in names if name in shown], out)
     if shown and with_report:
         missing = [
-            (outcome.cell.name, outcome.reason or "not run yet")
+            (outcome.cell.name, f"{outcome.state}: {outcome.reason or 'not run yet'}")
             for outcome in outcomes
             if outcome.result is None
         ]

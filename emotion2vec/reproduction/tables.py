@@ -15,15 +15,16 @@ from emotion2vec.report.paper import Column, PaperTable
 from emotion2vec.report.records import ProbeResult, read_result
 from emotion2vec.report.tables import SYNTHETIC_BADGE
 from emotion2vec.report.uncertainty import StoredIntervals, stored_intervals
-from emotion2vec.reproduction.cells import PARTIAL_BADGE, Plan, TableRow
+from emotion2vec.reproduction.cells import PARTIAL_BADGE, POOLED_BADGE, Plan, TableRow
 from emotion2vec.reproduction.execute import Outcome
 
 SCHEMA_VERSION = 1
 _DASH = "\u2013"
-_OTHER_DATA = (SYNTHETIC_BADGE, PARTIAL_BADGE)
+_NOT_THE_PAPERS = (SYNTHETIC_BADGE, PARTIAL_BADGE, POOLED_BADGE)
 _INTRODUCTION = (
     "Ours: mean \u00b1 standard deviation over seeds of the mean over folds, in percent. Paper: what the paper prints. "
-    "Difference: ours less the paper's, in points; none where the data is SYNTHETIC or PARTIAL, so not the paper's."
+    "Difference: ours less the paper's, in points; none where ours is SYNTHETIC, PARTIAL or ONE VECTOR AN UTTERANCE, "
+    "so of other data than the paper's."
 )
 
 
@@ -159,7 +160,7 @@ def _table_cells(
                 path = outcome.result
                 result = read[path] = read.get(path) or read_result(path)
             badges = outcome.cell.badges if outcome else ()
-            is_comparable = not any(badge.startswith(_OTHER_DATA) for badge in badges)
+            is_comparable = not any(badge.startswith(_NOT_THE_PAPERS) for badge in badges)
             figures = _figures(column, row, result, is_comparable=is_comparable)
             yield TableCell(row, column, figures, outcome, result)
 

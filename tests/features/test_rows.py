@@ -50,11 +50,32 @@ def test_rows_are_those_of_plain_indexing(
     np.testing.assert_allclose(means, np.stack([part.mean(0) for part in chosen]), rtol=1e-5)
 
 
-@pytest.mark.parametrize("layer", ["last", "mean", "last4", "0"])
+@pytest.mark.parametrize("layer", ["last4", "0"])
 def test_the_mean_of_the_last_four_can_be_stored_as_one_layer(layer: str) -> None:
     store = stored(0, layers="last4")
     found = store.read(layer, np.arange(6), average=False)
     assert np.array_equal(found, store.rows)
+
+
+@pytest.mark.parametrize(
+    ("layers", "num_layers", "layer", "hint"),
+    [
+        ("last4", 0, "last", "say layer=last4"),
+        ("last4", 0, "mean", "say layer=last4"),
+        ("3", 0, "last", "say layer=0"),
+        ("0,4,8,12", 4, "last", "say layer=0"),
+        ("0,4,8,12", 4, "last4", "say layer=0"),
+        ("0,4,8,12", 4, "mean", "say layer=0"),
+    ],
+)
+def test_no_layer_goes_under_the_name_of_another(
+    layers: str, num_layers: int, layer: str, hint: str
+) -> None:
+    store = stored(num_layers, layers=layers)
+    message = f"layer={layer} is wanted, but the store was extracted with --layers {layers}; {hint}"
+    with pytest.raises(FeatureStoreError, match=message):
+        store.read(layer, np.arange(6), average=False)
+    assert len(store.read("0", np.arange(6), average=False)) == LENGTHS.sum()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +90,7 @@ def test_the_mean_of_the_last_four_can_be_stored_as_one_layer(layer: str) -> Non
         (0, "weighted", r"a weighted sum needs several layers.*--layers all"),
         (3, "3", "layer 3 is not there, the store has the positions 0 to 2"),
         (0, "1", "layer 1 is not there, the store has the positions 0 to 0"),
+        (0, "mean", r"the mean of all layers is wanted, but the store has one.*--layers all"),
     ],
 )
 def test_a_layer_that_is_not_there_is_explained(num_layers: int, layer: str, message: str) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.helpers.forked import REPOSITORY, ForkedRun, run_forked
 
 
 def _command(data: Path, save_dir: Path, overrides: tuple[str, ...], config: str) -> list[str]:
     return [
-        "-m", "emotion2vec.fairseq_plugin.launch",
+        "emotion2vec.fairseq_plugin.launch",
         "--config-dir", str(REPOSITORY / "config" / "pretraining"), "--config-name", config,
         f"common.user_dir={REPOSITORY / 'emotion2vec'}", f"task.data={data}",
         f"checkpoint.save_dir={save_dir}", f"hydra.run.dir={save_dir}/hydra", *overrides,
@@ -22,30 +22,42 @@ def _command(data: Path, save_dir: Path, overrides: tuple[str, ...], config: str
 
 
 def start_training(
-    data: Path, save_dir: Path, *overrides: str, config: str = "debug_cpu"
-) -> subprocess.Popen[str]:
-    """Start a run in one process and return at once."""
+    data: Path, save_dir: Path, *overrides: str, config: str = "debug_cpu", fresh: bool = False
+) -> ForkedRun | subprocess.Popen[str]:
+    """Start a run in one process and return at once.
+
+    A `fresh` one is a new interpreter, as a user starts it; others are forked from one that has imported fairseq, which
+    saves most of their time. The runs that others are compared with are fresh: they have another order of sets.
+    """
+    command, env = (
+        _command(data, save_dir, overrides, config),
+        {**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    if not fresh:
+        return run_forked(command, env=env)
     return subprocess.Popen(
-        [sys.executable, *_command(data, save_dir, overrides, config)],
+        [sys.executable, "-m", *command],
         cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def train(data: Path, save_dir: Path, *overrides: str, config: str = "debug_cpu") -> str:
+def train(
+    data: Path, save_dir: Path, *overrides: str, config: str = "debug_cpu", fresh: bool = False
+) -> str:
     """Run to the end and return what it printed; fails the test when the run fails."""
-    run = start_training(data, save_dir, *overrides, config=config)
+    run = start_training(data, save_dir, *overrides, config=config, fresh=fresh)
     output, _ = run.communicate(timeout=300)
     assert run.returncode == 0, output[-3000:]
     return output
 
 
-def refused(data: Path, save_dir: Path, *overrides: str, config: str = "debug_cpu") -> str:
+def refused(data: Path, save_dir: Path, *overrides: str, fresh: bool = False) -> str:
     """Run what must be refused: status 1, no traceback; returns the one `error: ...` sentence."""
-    run = start_training(data, save_dir, *overrides, config=config)
+    run = start_training(data, save_dir, *overrides, fresh=fresh)
     output, _ = run.communicate(timeout=300)
     assert run.returncode == 1, output[-3000:]
     assert "Traceback" not in output, output[-3000:]
@@ -61,7 +73,7 @@ def train_in_processes(
     done = subprocess.run(
         [
             sys.executable, "-m", "torch.distributed.run", "--standalone",
-            "--nproc_per_node", str(processes),
+            "--nproc_per_node", str(processes), "-m",
             *_command(data, save_dir, overrides, config),
             f"distributed_training.distributed_world_size={processes}",
             "distributed_training.distributed_init_method=env://",
@@ -90,7 +102,7 @@ def logged(save_dir: Path) -> dict[int, dict[str, float]]:
     return figures
 
 
-def wait_for_update(run: subprocess.Popen[str], save_dir: Path, update: int) -> None:
+def wait_for_update(run: ForkedRun | subprocess.Popen[str], save_dir: Path, update: int) -> None:
     """Wait until the run has logged `update` updates."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and run.poll() is None:

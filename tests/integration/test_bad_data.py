@@ -141,7 +141,7 @@ def test_run_names_a_bad_file_in_one_sentence_also_from_a_worker(
     data: Path, tmp_path: Path
 ) -> None:
     _corrupt(audio(data))
-    sentence = refused(data, tmp_path / "run", "dataset.num_workers=1")
+    sentence = refused(data, tmp_path / "run", "dataset.num_workers=1", fresh=True)
     assert str(audio(data)) in sentence
 
 

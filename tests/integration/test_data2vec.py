@@ -87,7 +87,7 @@ def test_run_killed_on_data2vec_repeats_the_whole_run(data: Path, tmp_path: Path
         "dataset.max_tokens=48000", "checkpoint.save_interval_updates=2",
     )  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    train(data, whole, *settings)
+    train(data, whole, *settings, fresh=True)
     run = start_training(data, killed, *settings)
     wait_for_update(run, killed, 5)
     run.send_signal(signal.SIGKILL)

@@ -37,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_dir = tmp_path_factory.mktemp("whole")
-    train(data, save_dir, *SETTINGS)
+    train(data, save_dir, *SETTINGS, fresh=True)
     assert max(logged(save_dir)) == NUM_UPDATES
     return save_dir
 
@@ -82,7 +82,8 @@ def test_run_on_shards_that_is_killed_repeats_the_whole_run_on_loose_files(
 def test_signal_writes_a_checkpoint_and_exits_cleanly(
     number: signal.Signals, data: Path, whole: Path, tmp_path: Path
 ) -> None:
-    run = start_training(data, tmp_path, *SETTINGS, "checkpoint.save_interval_updates=1000")
+    settings = (*SETTINGS, "checkpoint.save_interval_updates=1000")
+    run = start_training(data, tmp_path, *settings, fresh=number == signal.SIGTERM)
     wait_for_update(run, tmp_path, 7)
     run.send_signal(number)
     output, _ = run.communicate(timeout=60)

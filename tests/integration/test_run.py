@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_dir = tmp_path_factory.mktemp("run")
-    train(data, save_dir, "optimization.max_update=3", "dataset.max_tokens=64000")
+    train(data, save_dir, "optimization.max_update=3", "dataset.max_tokens=64000", fresh=True)
     return save_dir
 
 

@@ -70,6 +70,17 @@ def test_a_complete_store_is_kept_without_loading_the_model(tmp_path: Path, bert
     assert np.array_equal(write(tmp_path, bert).load(), first)
 
 
+def test_a_store_of_another_model_of_the_same_name_is_refused(tmp_path: Path, bert: Path) -> None:
+    import transformers
+
+    write(tmp_path, bert)
+    model = transformers.AutoModel.from_pretrained(bert)
+    model.embeddings.word_embeddings.weight.data += 1
+    model.save_pretrained(bert)
+    with pytest.raises(FeatureStoreError, match="made with other settings, another checkpoint"):
+        write(tmp_path, bert)
+
+
 def test_long_texts_are_cut_to_what_the_model_takes(tmp_path: Path, bert: Path) -> None:
     store = write(tmp_path, bert, texts=["again " * 510, "again " * 900])
     np.testing.assert_allclose(store.load()[0], store.load()[1], atol=1e-5)

@@ -11,12 +11,15 @@ from emotion2vec.errors import FeatureStoreError
 from emotion2vec.probe import trainer
 from emotion2vec.probe.layers import LayerCurve, evaluate_layers
 from emotion2vec.probe.run import evaluate
+from emotion2vec.report.html import render_report
+from emotion2vec.report.layer_curves import read_layer_curve
+from emotion2vec.report.tables import OPTIMISTIC_BADGE
 from tests.probe.fakes import config, make_store, make_utterances
 from tests.probe.test_inputs import write_store
 
 
-def curve(store: Path, out: Path) -> LayerCurve:
-    settings = config(features=str(store), num_folds=5, layer="each")
+def curve(store: Path, out: Path, **changes: object) -> LayerCurve:
+    settings = config(features=str(store), num_folds=5, layer="each", **changes)
     return evaluate_layers(
         settings, out, config_dir=store, on_fold=lambda *_: None, on_layer=lambda *_: None
     )
@@ -46,6 +49,17 @@ def test_each_layers_result_is_that_of_the_layer_alone(store: Path, tmp_path: Pa
     assert found.last_line.endswith("folds=5 seeds=2")
 
 
+@pytest.mark.parametrize("starred", [False, True])
+def test_a_curve_tells_whether_epochs_were_chosen_on_the_test_part(
+    starred: bool, store: Path, tmp_path: Path
+) -> None:
+    curve(store, tmp_path / "out", starred=starred, epochs=1)
+    found = read_layer_curve(tmp_path / "out")
+    assert found.starred == starred
+    page = render_report([], title="t", curves=[found])
+    assert (OPTIMISTIC_BADGE in page) == starred
+
+
 def test_an_interrupted_curve_goes_on(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,7 +78,7 @@ def test_an_interrupted_curve_goes_on(
         curve(store, tmp_path / "cut")
     assert curve(store, tmp_path / "cut") == whole
     assert len(calls) <= 30 + 3, "of 30 runs at most those that were under way are trained twice"
-    assert not list((tmp_path / "cut").rglob("runs"))
+    assert not list((tmp_path / "cut").rglob("unfinished_runs"))
 
 
 def test_a_store_of_one_layer_has_no_curve(tmp_path: Path) -> None:

@@ -137,7 +137,9 @@ def test_a_fold_file_is_written_from_a_manifest_and_used(tmp_path: Path) -> None
     assert json.loads((run / "folds.json").read_text())["folds"] == written["folds"]
 
 
-@pytest.mark.parametrize("override", ["num_folds=4", "fold_seed=2", "rule=random_kfold"])
+@pytest.mark.parametrize(
+    "override", ["num_folds=4", "fold_seed=2", "rule=random_kfold", "valid_fraction=0.3"]
+)
 def test_an_override_that_a_fold_file_would_swallow_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], override: str
 ) -> None:
@@ -170,7 +172,7 @@ MISTAKES = {
         ["rule=group_kfold", "group_by=session"],
         "the session of 40 of 40 utterances is unknown",
     ),
-    "no official split": (["rule=official"], "have no group (speaker, session or split)"),
+    "no official split": (["rule=official"], "are in no part of the corpus' partition"),
     "features of another corpus": (
         ["corpus=emodb"],
         "toy_10fold is a protocol of emodb, but the features in",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emotion2vec.errors import ProtocolError
+from emotion2vec.errors import ConfigError, ProtocolError
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.fold_file import FoldSet, fold_file_text, read_fold_file
 from emotion2vec.probe.protocol import (
@@ -61,6 +61,36 @@ def test_labels_can_be_merged() -> None:
 def test_utterances_left_out_by_label_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     select_utterances(ROWS, config(labels=["sad", "happy"]), "x")
     assert "20 of 40 utterances are left out: angry 10, neutral 10" in caplog.text
+
+
+def test_what_is_in_no_part_of_the_partition_is_left_out_where_the_protocol_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    parts = ("train", "train", "valid", "test", None)
+    utterances = [
+        replace(u, split=parts[i // 4 % 5]) for i, u in enumerate(make_utterances(40, speakers=5))
+    ]
+    rows, settings = rows_of(utterances), config(rule="official", labels=["sad", "happy"])
+    chosen = select_utterances(rows, replace(settings, leave_out_unsplit=True), "x")
+    assert len(chosen.rows.ids) == 16
+    assert None not in chosen.rows.splits
+    counts = "24 of 40 utterances are left out: angry 10, in no part of the corpus' partition 4, neutral 10"
+    assert counts in caplog.text
+    folds = make_folds(chosen.rows, settings)
+    assert [len(getattr(folds.folds[0], part)) for part in ("train", "valid", "test")] == [8, 4, 4]
+    with pytest.raises(ProtocolError, match=r"4 of 20 .* no part.*leave_out_unsplit=true"):
+        make_folds(select_utterances(rows, settings, "x").rows, settings)
+
+
+def test_a_share_of_validation_that_would_do_nothing_is_refused() -> None:
+    with pytest.raises(
+        ConfigError, match="valid_fraction does nothing with rule=leave_one_speaker"
+    ):
+        config(rule="leave_one_speaker_out", valid_fraction=0.2).validate()
+    parts = ("train", "valid", "test")
+    rows = rows_of([replace(u, split=parts[i % 3]) for i, u in enumerate(make_utterances(12))])
+    with pytest.raises(ProtocolError, match=r"valid_fraction=0\.2 would do nothing"):
+        make_folds(rows, config(rule="official", valid_fraction=0.2))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from emotion2vec.probe import trainer
 from emotion2vec.probe.config import ProbeConfig
 from emotion2vec.probe.run import evaluate
 from emotion2vec.probe.run_result import RunResult
-from emotion2vec.probe.saved_runs import FOLDER, SavedRuns
+from emotion2vec.probe.saved_runs import FOLDER, SavedRuns, remove_saved_runs
 from tests.probe.fakes import config, make_store
 
 RUN = RunResult(
@@ -94,6 +94,20 @@ def test_a_file_of_another_form_counts_as_none(
     np.savez(next((tmp_path / FOLDER).iterdir()), facts=np.array('{"curve": []}'))
     assert saved.load(2, 7) is None
     assert "this run is trained again" in caplog.text
+
+
+def test_only_runs_are_removed(tmp_path: Path) -> None:
+    SavedRuns(tmp_path, identity="a").save(RUN)
+    others = [tmp_path / FOLDER / "notes.npz", tmp_path / "runs" / "base" / "checkpoint_last.pt"]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+    remove_saved_runs(tmp_path)
+    assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == sorted(others)
+    others[0].unlink()
+    SavedRuns(tmp_path, identity="a").save(RUN)
+    remove_saved_runs(tmp_path)
+    assert not (tmp_path / FOLDER).exists()
 
 
 @pytest.mark.parametrize("together", [0, 3])

@@ -128,6 +128,17 @@ MISFITS = {
 }
 
 
+def test_results_of_other_training_parts_cannot_be_compared(
+    write: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = write("a", make_stored(0.9), folds={"digest": "aa"})
+    assert main(["compare", first, write("b", make_stored(0.5), folds={"digest": "aa"})]) == 0
+    assert main(["compare", first, write("old", make_stored(0.5))]) == 0
+    capsys.readouterr()
+    assert main(["compare", first, write("c", make_stored(0.5), folds={"digest": "bb"})]) == 1
+    assert "their folds train or validate on other utterances" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", MISFITS)
 def test_results_that_cannot_be_compared_get_one_sentence(
     write: Callable[..., str], capsys: pytest.CaptureFixture[str], name: str

@@ -172,7 +172,7 @@ def test_what_was_not_run_is_listed_with_the_reason(write_result: Callable[..., 
 
     page = render_report([read_result(write_result())], title="t", skipped=skipped)
 
-    assert "1 that were skipped, and why" in page
+    assert "1 without a result, and why" in page
     assert "Table 3, MELD, &lt;emotion2vec&gt;" in page
     assert '<a href="#skipped">Not run</a>' in page
 

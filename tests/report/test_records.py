@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from emotion2vec.errors import ReportError
+from emotion2vec.report.protocols import paper_figure
 from emotion2vec.report.records import CurvePoint, Score, read_embeddings, read_result, read_results
+
+FRAMES, TOKENS = 71.79, 62.77  # the paper's WA on iemocap_5fold: Tables 2 and 9
 
 
 def test_a_result_is_read_from_its_file_or_its_folder(write_result: Callable[..., Path]) -> None:
@@ -162,3 +165,23 @@ def test_equal_names_in_folders_called_alike_are_told_apart_by_their_paths(
     monkeypatch.chdir(tmp_path)
     names = [result.name for result in read_results(["a/probe", "b/probe"])]
     assert names == ["tiny.pt (probe) (a/probe)", "tiny.pt (probe) (b/probe)"]
+
+
+@pytest.mark.parametrize(
+    ("features", "head", "inputs"),
+    [
+        ({"granularity": "frame"}, "linear", "frames"),
+        ({"granularity": "utterance", "utterance_from": "tokens"}, "linear", "utterance"),
+        ({"granularity": "utterance", "utterance_from": "frames"}, "linear", "pooled"),
+        ({"granularity": "utterance", "utterance_from": "frames"}, "superb", "frames"),
+    ],
+)
+def test_the_papers_figure_is_of_the_same_inputs(
+    write_result: Callable[..., Path], features: dict, head: str, inputs: str
+) -> None:
+    features = {"name": "emotion2vec", **features}
+    path = write_result(protocol="iemocap_5fold", corpus="iemocap", head=head, features=features)
+    result = read_result(path)
+    assert result.inputs == inputs
+    papers = paper_figure(result, "WA")
+    assert (papers.value if papers else None) == {"frames": FRAMES, "utterance": TOKENS}.get(inputs)

@@ -1,6 +1,7 @@
 """Small feature stores of every corpus of the paper, of which the label can be told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def utterances_of(corpus: str, ids: Sequence[str] = ()) -> list[Utterance]:
         return conversations()
     labels = ("negative", "positive") if corpus in SENTIMENT_CORPORA else LABELS
     names = list(ids) or [f"{corpus}_{index:02d}" for index in range(80)]
-    parts = ("train", "train", "train", "train", "valid", "test", "train")
+    has_valid = corpus != "resd"
+    parts = ("train",) * 4 + ("valid" if has_valid else "train", "test", "train")
     return [
         Utterance(
             id=name,
@@ -67,9 +69,13 @@ def write_store(
     synthetic: bool = True,
     ids: Sequence[str] = (),
     shift: float = 0.0,
+    split: str | None = "",
+    overwrite: bool = False,
 ) -> Path:
-    """Write a store; with `layers` all it has five of them."""
+    """Write a store; with `layers` all it has five of them, with `split` all are in that part."""
     rows = tuple(utterances_of(corpus, ids))
+    if split != "":
+        rows = tuple(replace(row, split=split) for row in rows)
     checkpoint = CheckpointIdentity(f"{name}.pt", "0" * 64, "fake")
     settings = StoreSettings(name, checkpoint, layers, granularity, utterance_from, "float32", 50.0)
     writer = FeatureStoreWriter(
@@ -77,6 +83,7 @@ def write_store(
         manifest=Manifest("all", Path(), rows),
         settings=settings,
         card={"name": corpus, "synthetic": synthetic},
+        overwrite=overwrite,
     )
     if writer.is_complete:
         return folder

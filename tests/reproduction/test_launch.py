@@ -1,5 +1,7 @@
 """`reproduce.py --list`, `--collect`, `--launcher`, and a user's mistakes."""
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from emotion2vec.cli.main import main
-from emotion2vec.reproduction import launch
+from emotion2vec.errors import ConfigError
+from emotion2vec.reproduction import execute, launch
+from emotion2vec.reproduction.cells import Plan
+from emotion2vec.reproduction.execute import run_cell
 from tests.reproduction.stores import damage, write_store
 from tests.reproduction.written import cell
 
@@ -80,7 +85,63 @@ def test_a_launcher_that_is_not_there_is_one_sentence(
     assert reproduce("--table", 3, "--launcher", "nothing") == 1
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("error: Hydra's launcher 'nothing' ended with status 1: ")
-    assert "nothing" in error.split("status 1:")[1].split("; check")[0]
+    assert "nothing" in error.split("status 1:")[1].split("; where no job")[0]
+
+
+def test_tables_of_what_is_finished_are_written_when_a_job_dies(
+    reproduce: Reproduce, meld: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def die(plan: Plan, out: Path, *, config_dir: Path, **_: object) -> None:
+        run_cell(plan.cells["meld/emotion2vec"], out / "cells/meld/emotion2vec", config_dir)
+        raise ConfigError("Hydra's launcher 'x' ended with status 1: killed")
+
+    write_store(tmp_path / "features" / "savee", "savee")
+    monkeypatch.setattr(launch, "launch", die)
+    assert reproduce("--table", 3, "--launcher", "x") == 1
+    printed = capfd.readouterr()
+    assert printed.out.splitlines()[-1] == "done=0 kept=1 failed=0 skipped=13 open=1"
+    assert printed.err.splitlines()[-1] == "error: Hydra's launcher 'x' ended with status 1: killed"
+    assert cell(tmp_path, "03", "emotion2vec", "meld")["state"] == "kept"
+
+
+def test_each_command_has_jobs_of_its_own(
+    reproduce: Reproduce, meld: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = subprocess.CompletedProcess([], 0, stderr="")
+    monkeypatch.setattr(launch.subprocess, "run", lambda *_, **__: done)
+    for settings in ([], ["meld.lr=0.0002"]):
+        reproduce("--table", 3, "--launcher", "basic", *settings)
+    files = list((tmp_path / "out" / "launcher").glob("*/jobs.json"))
+    rates = [
+        json.loads(path.read_text())["cells"]["meld/emotion2vec"]["settings"]["lr"]
+        for path in files
+    ]
+    assert sorted(rates) == [0.0002, 0.0005]
+
+
+def test_a_bug_in_a_job_is_found_by_collect_until_the_features_change(
+    reproduce: Reproduce, meld: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    done = subprocess.CompletedProcess([], 0, stderr="")
+    with monkeypatch.context() as patch:
+        patch.setattr(launch.subprocess, "run", lambda *_, **__: done)
+        reproduce("--table", 3, "--launcher", "basic")
+        (jobs,) = (tmp_path / "out" / "launcher").glob("*/jobs.json")
+        patch.setattr(execute, "train", _fail)
+        with pytest.raises(RuntimeError):
+            launch.run_job(jobs, "meld/emotion2vec")
+    capfd.readouterr()
+    assert reproduce("--table", 3, "--collect") == 1
+    assert "failed  meld/emotion2vec: RuntimeError: a bug" in capfd.readouterr().out
+    write_store(meld, "meld", shift=1.0, overwrite=True)
+    assert reproduce("--table", 3, "--collect") == 0
+    assert "open    meld/emotion2vec: not run yet" in capfd.readouterr().out
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("a bug")
 
 
 def test_jobs_of_submitit_run_the_cells(reproduce: Reproduce, meld: Path, tmp_path: Path) -> None:
