@@ -22,10 +22,21 @@ def _cuda_is_available() -> bool:
 
 # Two processes share the files in this order: the longest first, so that none is left over at the end.
 LONG_FILES = (
-    "integration/test_resume.py",
     "integration/test_processes.py",
+    "integration/test_resume.py",
+    "corpora/test_whole_lists.py",
+    "cli/test_export.py",
     "integration/test_data2vec.py",
-    "integration/test_run.py",
+    "export/test_official.py",
+    "model/test_compiled.py",
+    "benchmarks/test_probe_benchmark.py",
+    "benchmarks/test_extraction.py",
+    "features/test_team.py",
+    "probe/test_authors_loop.py",
+    "report/test_projection.py",
+    "model/test_fairseq_parity.py",
+    "export/test_onnx_file.py",
+    "export/test_s3prl.py",
 )
 
 

@@ -15,6 +15,7 @@ from tests.architecture.sources import (
     tracked_files,
     tree,
 )
+from tests.conftest import LONG_FILES, TESTS
 
 MODULES = modules()
 
@@ -40,6 +41,10 @@ def _unannotated(function: Function) -> list[str]:
 def test_no_file_is_longer_than_400_lines() -> None:
     lengths = {label(p): len(p.read_text("utf-8").splitlines()) for p in _python_files()}
     assert {name: lines for name, lines in lengths.items() if lines > 400} == {}
+
+
+def test_the_files_that_tests_begin_with_are_there() -> None:
+    assert [name for name in LONG_FILES if not (TESTS / name).is_file()] == []
 
 
 def test_no_function_body_is_longer_than_50_lines() -> None:

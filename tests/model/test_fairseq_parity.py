@@ -149,7 +149,8 @@ def assert_frame_loss_and_gradients_match(pair: Pair) -> None:
 def teacher_difference_after_updates(pair: Pair, num_updates: int) -> float:
     """Take optimizer steps on both and return the largest difference between the two teachers."""
     ours, theirs = pair.our_parameters(), pair.their_parameters()
-    settings = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6}
+    # a small eps would make steps of gradients that are nothing but rounding, which differs from processor to processor
+    settings = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-3}
     optimizers = [
         torch.optim.Adam([parameters[name] for name in sorted(theirs)], **settings)
         for parameters in (ours, theirs)
