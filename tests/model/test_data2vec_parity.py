@@ -62,6 +62,7 @@ def make_pair(
     ours.load_state_dict(from_fairseq(sections, config), strict=True)
     waveform_BS, padding_BS, masked_BT = fairseq_data2vec.reference_batch(lengths)
     padded = padding_BS if bool(padding_BS.any()) else None
+    torch.manual_seed(6)  # what is drawn later, rounding with it, is the same after whatever tests
     return Pair(ours.train(), theirs, PretrainBatch(waveform_BS, padded, masked_BT[:, None]))
 
 
